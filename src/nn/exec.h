@@ -1,0 +1,69 @@
+/* nn/exec.h: running a graph.
+ *
+ * A backend compiles a whole graph for one batch size and one mode: it picks layouts and algorithms, fuses what it
+ * can and plans all memory. Running then allocates nothing. Two backends: "ref" (plain loops anyone can check by
+ * eye, double sums) and "onednn". */
+#ifndef CLEARMASS_NN_EXEC_H
+#define CLEARMASS_NN_EXEC_H
+
+#include "base/err.h"
+#include "nn/graph.h"
+
+enum nn_mode {
+    NN_INFER, /* forward only: moving statistics, no dropout; batch norm may be folded into convolutions */
+    NN_TRAIN  /* forward keeps what backward needs; batch statistics except where a norm is frozen */
+};
+
+struct nn_compile {
+    int batch; /* items a run, >= 1 */
+    enum nn_mode mode;
+    bool direct;         /* no Winograd and no other reordering of sums: for exact tests */
+    bool input_gradient; /* backward can also give the gradient with respect to the input */
+};
+
+struct nn_step {
+    float momentum; /* of batch norm: moving = momentum * moving + (1 - momentum) * batch. Keras' default is .99; 0
+                       leaves this batch's own statistics behind. The batch variance enters as n / (n - 1) times the
+                       biased one (n = batch * h * w), the normalisation itself uses the biased one. */
+    bool dropout;
+    uint64_t seed; /* of this step's dropout */
+};
+
+struct nn_backend {
+    const char *name;
+    /* NULL on failure (memory, a shape the backend cannot do). The graph must outlive the result. */
+    void *(*compile)(const struct nn_graph *g, const struct nn_compile *how, struct err *err);
+    void (*free)(void *self);
+    /* Takes all numbers from the flat array values[g->n_values] (copies or re-lays them). */
+    void (*set)(void *self, const float *values);
+    /* Writes the moving statistics back into values; the other numbers are left alone. */
+    void (*get)(void *self, float *values);
+    /* input [batch, c, h, w] -> the last node's output [batch, c, h, w], plain row-major; borrowed until the next
+     * forward. step is ignored (may be NULL) in NN_INFER. */
+    const float *(*forward)(void *self, const float *input, const struct nn_step *step);
+    /* After forward in NN_TRAIN: from d loss / d output [batch, c, h, w] to d loss / d values. grads[g->n_values] is
+     * overwritten; slots that are not trainable get 0. grad_input [batch, c, h, w] may be NULL; it needs
+     * nn_compile.input_gradient. */
+    void (*backward)(void *self, const float *grad_output, float *grads, float *grad_input);
+    /* Bytes planned for activations, gradients and scratch. */
+    size_t (*memory)(const void *self);
+};
+
+extern const struct nn_backend nn_backend_ref;
+extern const struct nn_backend nn_backend_onednn;
+
+struct nn_exec {
+    const struct nn_backend *backend;
+    void *self;
+};
+
+#define NN_EXEC_INIT {NULL, NULL}
+
+bool nn_exec_init(struct nn_exec *x, const struct nn_backend *b, const struct nn_graph *g,
+                  const struct nn_compile *how, struct err *err);
+void nn_exec_release(struct nn_exec *x);
+
+/* Threads for all backends (OpenMP); 0 means every core this process may use. Call before the first compile. */
+void nn_threads(int count);
+
+#endif
