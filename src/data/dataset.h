@@ -1,0 +1,76 @@
+/* data/dataset.h: makes a data set folder (doc/formats.md), whatever the images come from.
+ *
+ *     dataset_begin -> dataset_add (from any number of threads) and dataset_reject -> dataset_finish ->
+ * dataset_close
+ *
+ * The folder has no manifest.csv until dataset_finish has written everything else, so a folder with a
+ * manifest is whole. A call that was interrupted leaves a folder that dataset_begin clears and begins again.
+ */
+#ifndef CLEARMASS_DATA_DATASET_H
+#define CLEARMASS_DATA_DATASET_H
+
+#include "base/json.h"
+#include "data/manifest.h"
+#include "image/image.h"
+
+struct dataset_options {
+    const char *command;   /* what makes it, "ingest folder": stored in dataset.json */
+    double margin;         /* around a crop, as a share of the larger side of the mask's box; 0 to 1 */
+    bool patients_unknown; /* the source names no patients: dataset.json says so */
+    const json_t
+        *options; /* the command's other options as a JSON object, stored as it is; may be NULL; borrowed */
+};
+
+enum { DATASET_MARGIN_PERCENT = 10 }; /* the usual margin */
+
+/* A file that was read to make a case. */
+struct dataset_source {
+    const char *kind; /* "image" or "mask" */
+    const char *path; /* relative to the source; no machine's absolute path */
+    size_t bytes;
+    char sha256[FILE_SHA256_TEXT];
+};
+
+/* One image. Everything is borrowed for the call. Strings may be NULL where unknown; patient NULL means id.
+ */
+struct dataset_case {
+    const char *id; /* letters, digits, '.', '_', '-'; not used before */
+    const char *patient, *side, *view, *density, *assessment, *subtlety;
+    enum data_part part; /* PART_NONE, PART_TRAIN or PART_TEST */
+    enum data_label label;
+    const struct image *grey; /* 1 channel, U16 (asserted) */
+    const struct image
+        *mask; /* 1 channel, U8, 0 or 255, the same size (asserted); NULL or all black: no region */
+    const struct dataset_source *source;
+    size_t source_count;
+};
+
+struct dataset;
+
+/* Makes the folder. Fails when it exists and holds something, unless that is an unfinished data set: its
+ * files are removed. Returns NULL on failure; otherwise free with dataset_close. */
+struct dataset *dataset_begin(const char *folder, const struct dataset_options *o, struct err *err);
+
+/* Writes the case's three images on the calling thread and notes its row; safe to call from several threads
+ * at once (see data/parallel.h). Fails on an id that is used or malformed (ERR_INPUT), and when a file cannot
+ * be written. */
+bool dataset_add(struct dataset *d, const struct dataset_case *c, struct err *err);
+/* Notes a file or case that is left out, and why. From any thread. */
+void dataset_reject(struct dataset *d, const char *path, const char *reason);
+/* Notes something the data set's user should know; listed in dataset.json under "warnings". From any thread.
+ */
+void dataset_warn(struct dataset *d, const char *text);
+
+struct dataset_counts {
+    size_t images, patients, by_label[LABEL_COUNT], with_region, rejected, warnings;
+};
+struct dataset_counts dataset_count(struct dataset *d);
+
+/* Writes the tables and, last, manifest.csv; rows come in the order of their ids, numbers in them by value
+ * ("a2" before "a10"), so the result does not depend on threads. Fails with ERR_INPUT when there is no case.
+ */
+bool dataset_finish(struct dataset *d, struct err *err);
+/* Frees. Without dataset_finish the folder stays unfinished. NULL is harmless. */
+void dataset_close(struct dataset *d);
+
+#endif
