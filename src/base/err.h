@@ -32,7 +32,7 @@ bool err_set(struct err *err, enum err_kind kind, const char *fmt, ...) __attrib
 /* Records ERR_IO with strerror(errno). Always returns false. */
 bool err_errno(struct err *err);
 
-/* Puts "name: " in front of the text already recorded. Always returns false. */
+/* Puts "name: " in front of the text already recorded, unless it begins so. Always returns false. */
 bool err_at(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

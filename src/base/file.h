@@ -1,5 +1,5 @@
 /* base/file.h: whole files, folders, names and hashes. Every output is written beside its place and renamed, so
- * that a reader sees the old file or the new one, never half of one. */
+ * that a reader sees the old file or the new one, never half of one. Every error carries the path already. */
 #ifndef CLEARMASS_BASE_FILE_H
 #define CLEARMASS_BASE_FILE_H
 
