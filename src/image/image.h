@@ -25,7 +25,10 @@ struct image {
     void *data; /* owned */
 };
 
-#define IMAGE_INIT {0, 0, 0, IMAGE_U8, NULL}
+#define IMAGE_INIT                                                                                           \
+    {                                                                                                        \
+        0, 0, 0, IMAGE_U8, NULL                                                                              \
+    }
 
 /* Half-open: columns x0..x1-1, rows y0..y1-1. */
 struct image_box {
@@ -46,5 +49,10 @@ size_t image_pixels(const struct image *im);
 uint8_t *image_u8(const struct image *im);
 uint16_t *image_u16(const struct image *im);
 float *image_f32(const struct image *im);
+
+/* Row y as floats, width * channels of them, in the image's own units. */
+void image_get_row(const struct image *im, int y, float *row);
+/* The other way: integers are rounded to nearest and held in their range (not-a-number becomes 0). */
+void image_put_row(struct image *im, int y, const float *row);
 
 #endif

@@ -1,0 +1,204 @@
+#include "image/regions.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void regions_release(struct regions *r)
+{
+    free(r->region);
+    free(r->label);
+    *r = (struct regions)REGIONS_INIT;
+}
+
+/* Sets of provisional labels: parent[i] <= i, equal at a set's root. */
+struct sets {
+    int32_t *parent;
+    int32_t count;
+    size_t cap;
+};
+
+static int32_t sets_root(struct sets *s, int32_t i)
+{
+    while (s->parent[i] != i)
+        i = s->parent[i] = s->parent[s->parent[i]];
+    return i;
+}
+
+static int32_t sets_add(struct sets *s)
+{
+    if ((size_t)s->count == s->cap) {
+        s->cap = s->cap ? 2 * s->cap : 1024;
+        s->parent = mem_grow(s->parent, s->cap, sizeof *s->parent);
+    }
+    s->parent[s->count] = s->count;
+    return s->count++;
+}
+
+/* The joined set of a and b; 0 is no set. */
+static int32_t sets_join(struct sets *s, int32_t a, int32_t b)
+{
+    if (a == 0 || b == 0)
+        return a ? a : b;
+    a = sets_root(s, a);
+    b = sets_root(s, b);
+    if (a < b)
+        return s->parent[b] = a;
+    return s->parent[a] = b;
+}
+
+/* First pass: every pixel gets a label of the set its neighbours above and to the left are in. */
+static void label_provisionally(int32_t *label, struct sets *s, const struct image *im, float threshold)
+{
+    const int w = im->width;
+    float *row = mem_new((size_t)w, sizeof *row);
+
+    for (int y = 0; y < im->height; y++) {
+        int32_t *here = label + (size_t)y * (size_t)w;
+        const int32_t *above = y > 0 ? here - w : NULL;
+        image_get_row(im, y, row);
+        for (int x = 0; x < w; x++) {
+            int32_t set = 0;
+            if (!(row[x] > threshold))
+                continue;
+            if (x > 0)
+                set = here[x - 1];
+            for (int k = x > 0 ? x - 1 : 0; above && k <= x + 1 && k < w; k++)
+                set = sets_join(s, set, above[k]);
+            here[x] = set ? set : sets_add(s);
+        }
+    }
+    free(row);
+}
+
+static void region_add(struct region *g, int x, int y, float v)
+{
+    if (g->area == 0) {
+        g->box = (struct image_box){x, y, x + 1, y + 1};
+        g->peak = v;
+    }
+    g->box.x0 = x < g->box.x0 ? x : g->box.x0;
+    g->box.x1 = x >= g->box.x1 ? x + 1 : g->box.x1;
+    g->box.y1 = y + 1;
+    g->area++;
+    g->sum += v;
+    g->peak = fmaxf(g->peak, v);
+}
+
+/* Second pass: sets become regions 1..count in the order of their first pixel. */
+static void regions_collect(struct regions *r, struct sets *s, const struct image *im)
+{
+    int32_t *number = mem_new((size_t)s->count, sizeof *number);
+    float *row = mem_new((size_t)im->width, sizeof *row);
+
+    for (int32_t i = 1; i < s->count; i++)
+        if (s->parent[i] == i)
+            number[i] = (int32_t)++r->count;
+    r->region = mem_new(r->count + 1, sizeof *r->region);
+    int32_t *label = r->label;
+    for (int y = 0; y < im->height; y++) {
+        image_get_row(im, y, row);
+        for (int x = 0; x < im->width; x++, label++) {
+            if (*label == 0)
+                continue;
+            *label = number[sets_root(s, *label)];
+            region_add(&r->region[*label - 1], x, y, row[x]);
+        }
+    }
+    free(number);
+    free(row);
+}
+
+struct ranked {
+    struct region region;
+    int32_t was;
+};
+
+static int ranked_compare(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+
+    if (a->region.sum != b->region.sum)
+        return a->region.sum > b->region.sum ? -1 : 1;
+    return a->was < b->was ? -1 : 1;
+}
+
+static void regions_sort(struct regions *r)
+{
+    struct ranked *order = mem_new(r->count + 1, sizeof *order);
+    int32_t *now = mem_new(r->count + 1, sizeof *now);
+
+    for (size_t i = 0; i < r->count; i++)
+        order[i] = (struct ranked){r->region[i], (int32_t)i + 1};
+    qsort(order, r->count, sizeof *order, ranked_compare);
+    for (size_t i = 0; i < r->count; i++) {
+        r->region[i] = order[i].region;
+        now[order[i].was] = (int32_t)i + 1;
+    }
+    for (size_t i = 0; i < (size_t)r->width * (size_t)r->height; i++)
+        r->label[i] = now[r->label[i]];
+    free(order);
+    free(now);
+}
+
+bool regions_find(struct regions *out, const struct image *im, float threshold, struct err *err)
+{
+    assert(im->channels == 1);
+    struct regions r = {NULL, 0, im->width, im->height, NULL};
+    struct sets s = {NULL, 0, 0};
+
+    if (image_pixels(im) > INT32_MAX)
+        return err_set(err, ERR_LIMIT, "image too large to look for regions: %d x %d", im->width, im->height);
+    r.label = mem_try(image_pixels(im), sizeof *r.label, err);
+    if (!r.label)
+        return false;
+    sets_add(&s); /* 0: outside */
+    label_provisionally(r.label, &s, im, threshold);
+    regions_collect(&r, &s, im);
+    regions_sort(&r);
+    free(s.parent);
+    regions_release(out);
+    *out = r;
+    return true;
+}
+
+bool image_box_of(struct image_box *out, const struct image *im, float threshold)
+{
+    assert(im->channels == 1);
+    struct image_box box = {im->width, 0, 0, 0};
+    float *row = mem_new((size_t)im->width, sizeof *row);
+    bool any = false;
+
+    for (int y = 0; y < im->height; y++) {
+        int first = 0, last = im->width - 1;
+        image_get_row(im, y, row);
+        while (first < im->width && !(row[first] > threshold))
+            first++;
+        if (first == im->width)
+            continue;
+        while (!(row[last] > threshold))
+            last--;
+        if (!any)
+            box.y0 = y;
+        any = true;
+        box.y1 = y + 1;
+        box.x0 = first < box.x0 ? first : box.x0;
+        box.x1 = last >= box.x1 ? last + 1 : box.x1;
+    }
+    free(row);
+    if (any)
+        *out = box;
+    return any;
+}
+
+struct image_box image_box_grow(struct image_box box, int margin, int width, int height)
+{
+    box.x0 = box.x0 > margin ? box.x0 - margin : 0;
+    box.y0 = box.y0 > margin ? box.y0 - margin : 0;
+    box.x1 = box.x1 < width - margin ? box.x1 + margin : width;
+    box.y1 = box.y1 < height - margin ? box.y1 + margin : height;
+    return box;
+}
