@@ -21,21 +21,28 @@ struct run {
     json_t *json; /* the whole of run.json, owned */
 };
 
-#define RUN_INIT {NULL, RUN_PRETRAIN, NULL, 0, {0, PREP_STRETCH, false}, NULL, "", "", NULL}
+#define RUN_INIT                                                                                             \
+    {                                                                                                        \
+        NULL, RUN_PRETRAIN, NULL, 0, {0, PREP_STRETCH, false}, NULL, "", "", NULL                            \
+    }
 
 const char *run_task_name(enum run_task task);
 bool run_task_parse(const char *text, enum run_task *out);
 
-/* Reads FOLDER/run.json. Fails with one line when the folder is no run, or of a newer format, or of an unknown network. */
+/* Reads FOLDER/run.json. Fails with one line when the folder is no run, or of a newer format, or of an
+ * unknown network. */
 bool run_read(struct run *out, const char *folder, struct err *err);
 void run_release(struct run *r);
 /* "FOLDER/name"; free() it. */
 char *run_path(const struct run *r, const char *name);
-/* The split stored with the run, for the manifest it was made for. */
+/* Writes run.json from r->json; the other fields are what it says, not looked at. */
+bool run_write(const struct run *r, struct err *err);
+/* The split stored with the run, for the manifest it was made for. Fails when the manifest is another one or
+ * the split was changed since. */
 bool run_split(struct split *out, const struct run *r, const struct manifest *m, struct err *err);
 
-/* The network and the weights of the best epoch. graph and *values (graph->n_values floats) are the caller's to release
- * and free. epoch (from 1; 0 when unknown) and sha256 may be NULL. */
+/* The network and the weights of the best epoch. graph and *values (graph->n_values floats) are the caller's
+ * to release and free. epoch (from 1; 0 when unknown) and sha256 may be NULL. */
 bool run_load_best(const struct run *r, struct nn_graph *graph, float **values, int *epoch,
                    char sha256[FILE_SHA256_TEXT], struct err *err);
 
