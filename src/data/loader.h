@@ -16,17 +16,21 @@ struct loader {
     struct prep_plan *plan;          /* [count] */
 };
 
-#define LOADER_INIT {{0, PREP_STRETCH, false}, NULL, 0, NULL, NULL, NULL, NULL}
+#define LOADER_INIT                                                                                          \
+    {                                                                                                        \
+        {0, PREP_STRETCH, false}, NULL, 0, NULL, NULL, NULL, NULL                                            \
+    }
 
-/* Reads and prepares n items (indices into m) on every core, showing progress when what is not NULL. Every file's SHA-256 is
- * not checked here. One unreadable file fails the whole call with its name (training must not silently lose cases). */
-bool loader_open(struct loader *out, const struct manifest *m, const struct prep *p, const size_t *item, size_t n,
-                 const char *what, struct err *err);
+/* Reads and prepares n items (indices into m) on every core, showing progress when what is not NULL. The
+ * files' hashes are not checked here. One unreadable file fails the whole call with its name (training must
+ * not silently lose cases). */
+bool loader_open(struct loader *out, const struct manifest *m, const struct prep *p, const size_t *item,
+                 size_t n, const char *what, struct err *err);
 void loader_close(struct loader *l);
 
-/* One batch as the network takes it. index[n]: positions in the loader. input [n, channels, size, size], truth
- * [n, 1, size, size] in 0..1 (may be NULL). how may be NULL (no augmentation); otherwise image and mask get the same
- * transform, a function of (seed, epoch, manifest index) alone. */
+/* One batch as the network takes it. index[n]: positions in the loader. input [n, channels, size, size],
+ * truth [n, 1, size, size] in 0..1 (may be NULL). how may be NULL (no augmentation); otherwise image and mask
+ * get the same transform, a function of (seed, epoch, manifest index) alone. */
 struct loader_batch {
     const size_t *index;
     size_t n;

@@ -14,4 +14,8 @@ typedef bool parallel_work(void *context, size_t i, struct err *err);
  * is requested. */
 bool parallel_for(size_t n, parallel_work *work, void *context, const char *what, struct err *err);
 
+/* The same for work that cannot fail; it is neither shown nor stopped. */
+typedef void parallel_sure_work(void *context, size_t i);
+void parallel_each(size_t n, parallel_sure_work *work, void *context);
+
 #endif

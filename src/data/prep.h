@@ -1,8 +1,8 @@
 /* data/prep.h: from an image of any size to the square a network sees, and back.
  *
- * Three choices, stored with every run: the side, stretch or pad, and whether the black background is cut away first.
- * A plan says where a given image's pixels go; applying it to the image and to its mask keeps them together, undoing it
- * brings a predicted mask back to the original image's own pixels. */
+ * Three choices, stored with every run: the side, stretch or pad, and whether the black background is cut
+ * away first. A plan says where a given image's pixels go; applying it to the image and to its mask keeps
+ * them together, undoing it brings a predicted mask back to the original image's own pixels. */
 #ifndef CLEARMASS_DATA_PREP_H
 #define CLEARMASS_DATA_PREP_H
 
@@ -37,8 +37,8 @@ void prep_plan_make(struct prep_plan *plan, const struct prep *p, const struct i
 
 /* grey U16 -> out[size * size] U16, area-averaged, black outside plan.to. */
 bool prep_image(uint16_t *out, const struct prep_plan *plan, const struct image *grey, struct err *err);
-/* mask U8 (0, 255; same size as the image) -> out[size * size] 0 or 255: where at least half of the area is covered;
- * a region too small for that keeps its most covered pixel, so that no truth vanishes. */
+/* mask U8 (0, 255; same size as the image) -> out[size * size] 0 or 255: where at least half of the area is
+ * covered; a region too small for that keeps its most covered pixel, so that no truth vanishes. */
 bool prep_mask(uint8_t *out, const struct prep_plan *plan, const struct image *mask, struct err *err);
 /* map[size * size] -> F32 image of the original's size (bilinear), 0 outside plan.box. */
 bool prep_undo(struct image *out, const struct prep_plan *plan, const float *map, struct err *err);
