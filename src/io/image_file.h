@@ -4,9 +4,10 @@
  * black: 16 bits keep every value; 1, 2 and 4 bits are stretched to 0..255; palettes become RGB, or grey
  * where every entry used is grey; alpha is dropped (what shows is the picture over black: colour times
  * alpha); white-is-zero TIFFs are turned round; tiled, striped and planar TIFFs are the same to the caller;
- * the first page of a TIFF. Gamma, colour profiles and EXIF orientation are not applied: samples come as they
- * are stored. Refused with a clear message: CMYK, samples of other widths or of floating point, sides over
- * 65535, more than 400 million pixels, files over 4 GiB. Sizes are checked before memory is asked for.
+ * the first page of a TIFF. Gamma, colour profiles and orientation (EXIF or TIFF) are not applied: samples
+ * come as they are stored. Refused with a clear message: CMYK, TIFFs with other compressions than none, LZW,
+ * PackBits and deflate, samples of other widths or of floating point, sides over 65535, more than 400 million
+ * pixels, files over 4 GiB. Sizes are checked before memory is asked for.
  *
  * Errors are one line; with a path in front where there was one: "a/b.png: truncated PNG". Nothing is ever
  * printed. */
