@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALL_SIDE = 256, BINS = 256 };
+/* Bright film edges are up to OPENING * 2 pixels of the small copy wide. */
+enum { SMALL_SIDE = 256, BINS = 256, OPENING = 3 };
 static const double LEAST_SHARE = .02; /* a smaller breast is no breast */
 
 /* A small F32 grey copy of the square roots: they spread the dark end, where skin and film part. */
@@ -74,7 +75,8 @@ static float otsu(const float *v, size_t n)
     return low + step * (float)(cut + 1);
 }
 
-/* The smallest (or with sign -1 the largest) of the 3 x 3 samples around; outside does not count. */
+/* Each sample becomes the smallest (with sign -1 the largest) of the 3 x 3 around it. Outside lies black, so
+ * that bright edges of the film are as thin as they look. */
 static void erode(struct image *im, float sign)
 {
     const int w = im->width, h = im->height;
@@ -84,9 +86,13 @@ static void erode(struct image *im, float sign)
     for (int y = 0; y < h; y++) {
         for (int x = 0; x < w; x++) {
             float least = INFINITY;
-            for (int j = y > 0 ? y - 1 : 0; j <= y + 1 && j < h; j++)
-                for (int i = x > 0 ? x - 1 : 0; i <= x + 1 && i < w; i++)
-                    least = fminf(least, sign * from[(size_t)j * (size_t)w + (size_t)i]);
+            for (int j = y - 1; j <= y + 1; j++) {
+                for (int i = x - 1; i <= x + 1; i++) {
+                    const bool inside = i >= 0 && j >= 0 && i < w && j < h;
+                    const float v = inside ? from[(size_t)j * (size_t)w + (size_t)i] : 0;
+                    least = fminf(least, sign * v);
+                }
+            }
             *to++ = sign * least;
         }
     }
@@ -125,8 +131,8 @@ bool image_breast_box(struct image_box *out, const struct image *im, double marg
     if (!small_copy(&small, im, err))
         goto out;
     const float cut = otsu(image_f32(&small), image_pixels(&small));
-    erode(&small, 1);
-    erode(&small, -1);
+    for (int i = 0; i < 2 * OPENING; i++)
+        erode(&small, i < OPENING ? 1 : -1);
     if (!regions_find(&found, &small, cut, err))
         goto out;
     const struct region *breast = largest(&found);

@@ -35,8 +35,9 @@ struct image_box image_box_grow(struct image_box box, int margin, int width, int
 
 /* Box of the breast on a mammogram: the largest bright region of a reduced copy, cut from the black by Otsu's
  * threshold of its square roots (1979, DOI 10.1109/TSMC.1979.4310076) after an opening that takes thin lines
- * away; film labels are smaller than the breast. margin is a share of the box's larger side. The whole image
- * where no region covers 2 % of it. Any type; RGB by its first channel. Fails with ERR_LIMIT only. */
+ * and film edges away; film labels are smaller than the breast. margin is a share of the box's larger side.
+ * The whole image where no region covers 2 % of it. Any type; RGB by its first channel. Fails with ERR_LIMIT
+ * only. */
 bool image_breast_box(struct image_box *out, const struct image *im, double margin, struct err *err);
 
 #endif
