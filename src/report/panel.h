@@ -17,13 +17,13 @@ struct panel_case {
 
 /* Colours of outlines in every picture of a run: blue-green and orange stay apart for every kind of colour
  * sight and on grey. */
-#define PANEL_TRUTH_COLOR ((struct draw_color){0, 200, 150})
+#define PANEL_TRUTH_COLOR      ((struct draw_color){0, 200, 150})
 #define PANEL_PREDICTION_COLOR ((struct draw_color){255, 140, 0})
 
-/* A U8 RGB picture: a row a case; columns image, truth, prediction (soft, grey) and the image with the truth's
- * outline and the outline of the prediction cut at .5; headings above, a caption under every row. title is one
- * line at the top. Squares are shown at about 224 pixels whatever their size; cases may differ in size.
- * Asserts n > 0. Fails with ERR_LIMIT only; out is replaced on success. */
+/* A U8 RGB picture: a row a case; columns image, truth, prediction (soft, grey) and the image with the
+ * truth's outline and the outline of the prediction cut at .5; headings above, a caption under every row.
+ * title is one line at the top. Squares are shown at about 224 pixels whatever their size; cases may differ
+ * in size. Asserts n > 0. Fails with ERR_LIMIT only; out is replaced on success. */
 bool panel_draw(struct image *out, const struct panel_case *cases, int n, const char *title, struct err *err);
 
 #endif

@@ -1,0 +1,195 @@
+#include "report/picture.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "image/draw.h"
+#include "image/regions.h"
+#include "image/tone.h"
+#include "image/warp.h"
+#include "io/image_file.h"
+#include "report/html.h"
+#include "report/panel.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Pixels of a picture's longer side; it is shown at about half of that, so that outlines stay fine. */
+enum { SIDE = 480, JPEG_QUALITY = 82, CUT = 127 };
+
+/* Enlarged where truth and prediction together are narrower than this share of the image, on both axes. */
+#define DETAIL_SHARE .34
+
+/* A case, all of one size. */
+struct views {
+    struct image shown;             /* U8 RGB */
+    struct image truth, prediction; /* U8 grey */
+};
+
+#define VIEWS_INIT                                                                                           \
+    {                                                                                                        \
+        IMAGE_INIT, IMAGE_INIT, IMAGE_INIT                                                                   \
+    }
+
+static void views_release(struct views *v)
+{
+    image_release(&v->shown);
+    image_release(&v->truth);
+    image_release(&v->prediction);
+}
+
+bool picture_id_is_safe(const char *id)
+{
+    if (*id == '\0' || *id == '.')
+        return false;
+    for (; *id; id++) {
+        if (!isalnum((unsigned char)*id) && !strchr("._-", *id))
+            return false;
+    }
+    return true;
+}
+
+static bool read_map(struct image *out, const char *path, const struct image *like, struct err *err)
+{
+    struct image map = IMAGE_INIT;
+    bool ok = false;
+
+    if (!file_exists(path))
+        return image_new(out, like->width, like->height, 1, IMAGE_U8, err);
+    if (!image_read(&map, path, err))
+        goto out;
+    if (map.width != like->width || map.height != like->height) {
+        err_set(err, ERR_FORMAT, "%s: %d x %d pixels, its image has %d x %d", path, map.width, map.height,
+                like->width, like->height);
+        goto out;
+    }
+    if (map.type != IMAGE_U8 && !image_window_apply(&map, &map, (struct image_window){0, 65535}, err))
+        goto out;
+    if (!image_to_grey(&map, &map, err))
+        goto out;
+    image_move(out, &map);
+    ok = true;
+out:
+    image_release(&map);
+    return ok;
+}
+
+static bool read_views(struct views *v, const struct picture_place *where, bool *found, struct err *err)
+{
+    char *image = mem_printf("%s/full/%s.tif", where->data_folder, where->id);
+    char *truth = mem_printf("%s/roi/%s.tif", where->data_folder, where->id);
+    char *prediction = mem_printf("%s/%s.png", where->masks_folder, where->id);
+    bool ok = true;
+
+    *found = file_exists(image);
+    if (*found)
+        ok = image_read(&v->shown, image, err) && image_for_display(&v->shown, &v->shown, err) &&
+             read_map(&v->truth, truth, &v->shown, err) &&
+             read_map(&v->prediction, prediction, &v->shown, err);
+    free(image);
+    free(truth);
+    free(prediction);
+    return ok;
+}
+
+/* All three brought to a longer side of SIDE. A region that vanishes on the way is taken wherever it has a
+ * trace. */
+static bool views_fit(struct views *v, struct err *err)
+{
+    int longer = v->shown.width > v->shown.height ? v->shown.width : v->shown.height;
+    int width = (int)lrint(fmax(1, (double)v->shown.width * SIDE / longer));
+    int height = (int)lrint(fmax(1, (double)v->shown.height * SIDE / longer));
+
+    return image_resize(&v->shown, &v->shown, width, height, err) &&
+           image_resize(&v->truth, &v->truth, width, height, err) &&
+           image_resize(&v->prediction, &v->prediction, width, height, err);
+}
+
+static float cut_of(const struct image *map)
+{
+    struct image_box box;
+
+    return image_box_of(&box, map, CUT) ? CUT : 0;
+}
+
+static void draw_marks(struct views *v)
+{
+    const struct draw_contour truth = {cut_of(&v->truth), 2, PANEL_TRUTH_COLOR};
+    const struct draw_contour prediction = {CUT, 2, PANEL_PREDICTION_COLOR};
+
+    draw_heat(&v->shown, &v->prediction, .35F);
+    draw_contour(&v->shown, &v->truth, &truth);
+    draw_contour(&v->shown, &v->prediction, &prediction);
+}
+
+/* The box of truth and prediction, with room around, made square where the image allows; false when it is not
+ * small. */
+static bool detail_box(struct image_box *out, const struct views *v)
+{
+    struct image_box t, p, box;
+    bool has_t = image_box_of(&t, &v->truth, CUT), has_p = image_box_of(&p, &v->prediction, CUT);
+    int w = v->shown.width, h = v->shown.height, side, cx, cy;
+
+    if (!has_t && !has_p)
+        return false;
+    box = has_t ? t : p;
+    if (has_t && has_p)
+        box = (struct image_box){t.x0 < p.x0 ? t.x0 : p.x0, t.y0 < p.y0 ? t.y0 : p.y0,
+                                 t.x1 > p.x1 ? t.x1 : p.x1, t.y1 > p.y1 ? t.y1 : p.y1};
+    if (box.x1 - box.x0 > w * DETAIL_SHARE || box.y1 - box.y0 > h * DETAIL_SHARE)
+        return false;
+    side = (int)(1.6 * (box.x1 - box.x0 > box.y1 - box.y0 ? box.x1 - box.x0 : box.y1 - box.y0)) + 16;
+    cx = (box.x0 + box.x1) / 2;
+    cy = (box.y0 + box.y1) / 2;
+    *out = image_box_grow((struct image_box){cx, cy, cx, cy}, side / 2, w, h);
+    return true;
+}
+
+static bool write_marked(struct buf *b, struct views *v, const char *alt, struct err *err)
+{
+    if (!views_fit(v, err))
+        return false;
+    draw_marks(v);
+    return html_jpeg(b, &v->shown, JPEG_QUALITY, alt, err);
+}
+
+static bool write_plain(struct buf *b, const struct views *v, const char *id, struct err *err)
+{
+    struct views small = VIEWS_INIT;
+    bool ok = image_copy(&small.shown, &v->shown, err) && image_copy(&small.truth, &v->truth, err) &&
+              image_copy(&small.prediction, &v->prediction, err) && views_fit(&small, err) &&
+              html_jpeg(b, &small.shown, JPEG_QUALITY, id, err);
+
+    views_release(&small);
+    return ok;
+}
+
+static bool write_detail(struct buf *b, const struct views *v, struct err *err)
+{
+    struct views part = VIEWS_INIT;
+    struct image_box box;
+    bool ok = true;
+
+    if (detail_box(&box, v))
+        ok = image_crop(&part.shown, &v->shown, box, err) && image_crop(&part.truth, &v->truth, box, err) &&
+             image_crop(&part.prediction, &v->prediction, box, err) &&
+             write_marked(b, &part, "enlarged", err);
+    views_release(&part);
+    return ok;
+}
+
+bool picture_write(struct buf *b, const struct picture_place *where, bool *found, struct err *err)
+{
+    struct views v = VIEWS_INIT;
+    bool ok = read_views(&v, where, found, err);
+
+    if (ok && *found) {
+        buf_adds(b, "<div class=\"shots\">");
+        ok = write_plain(b, &v, where->id, err) && write_detail(b, &v, err) &&
+             write_marked(b, &v, "marked", err);
+        buf_adds(b, "</div>\n");
+    }
+    views_release(&v);
+    return ok;
+}

@@ -1,0 +1,22 @@
+/* report/picture.h: one case of an evaluation as pictures for a page. */
+#ifndef CLEARMASS_REPORT_PICTURE_H
+#define CLEARMASS_REPORT_PICTURE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Whether the id is made of letters, digits, '.', '_' and '-' only and does not begin with a dot: such an id
+ * cannot lead out of a folder. */
+bool picture_id_is_safe(const char *id);
+
+/* Appends the <img> of a case, as JPEG: the image as it is; the image with the predicted heat, the truth's
+ * outline and the prediction's (cut at .5); and, where all of it is small, that part enlarged. Reads
+ * data_folder/full/ID.tif, data_folder/roi/ID.tif (missing: no lesion) and masks_folder/ID.png (missing:
+ * nothing predicted). *found is false, and nothing is appended, where there is no image. Fails on a file that
+ * is there but broken, and on a mask of another size than its image. */
+struct picture_place {
+    const char *data_folder, *masks_folder, *id;
+};
+bool picture_write(struct buf *b, const struct picture_place *where, bool *found, struct err *err);
+
+#endif

@@ -1,0 +1,324 @@
+#include "report/sections.h"
+
+#include "base/mem.h"
+#include "report/chart.h"
+#include "report/html.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BINS_PER_DECADE = 2, MAX_DECADES = 14, MIN_EXPONENT = -8 };
+
+static bool is_malignant(const struct prediction *p)
+{
+    return !strcmp(p->label, "malignant");
+}
+
+/* A cell of a matrix: the count, its share of the row, and a shade of that share. */
+static void cell(struct buf *b, double count, double row_total, bool right)
+{
+    double share = row_total > 0 ? count / row_total : 0;
+
+    if (!isfinite(count)) {
+        buf_adds(b, "<td>&ndash;</td>");
+        return;
+    }
+    buf_addf(b, "<td style=\"background:rgba(%s,%.2f)\"><b>%.0f</b><span>", right ? "0,114,178" : "213,94,0",
+             share * .45, count);
+    html_percent(b, row_total > 0 ? share : NAN);
+    buf_adds(b, "</span></td>");
+}
+
+static void matrix(struct buf *b, const json_t *d)
+{
+    static const char *const NAMES[] = {"benign or normal", "malignant"};
+    const json_t *m = source_at(d, "confusion");
+
+    buf_adds(
+        b,
+        "<table class=\"matrix\"><caption>Yes-or-no answer, cut at the lower threshold</caption>\n<thead><tr>"
+        "<th></th><th>predicted<br>benign</th><th>predicted<br>malignant</th></tr></thead><tbody>\n");
+    for (size_t i = 0; i < 2; i++) {
+        double total = source_cell(m, i, 0) + source_cell(m, i, 1);
+        buf_addf(b, "<tr><th>actual<br>%s</th>", NAMES[i]);
+        for (size_t j = 0; j < 2; j++)
+            cell(b, source_cell(m, i, j), total, i == j);
+        buf_adds(b, "</tr>\n");
+    }
+    buf_adds(b, "</tbody></table>\n");
+}
+
+static void three_way(struct buf *b, const json_t *d)
+{
+    static const struct chart_part PARTS[CHART_PARTS] = {
+        {"answer benign", CHART_BLUE}, {"uncertain", CHART_GREY}, {"answer malignant", CHART_VERMILION}};
+    struct chart_strip rows[2] = {{.name = "actual benign or normal"}, {.name = "actual malignant"}};
+    const json_t *t = source_at(d, "three_way");
+
+    if (!json_is_array(t))
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t j = 0; j < CHART_PARTS; j++)
+            rows[i].count[j] = source_cell(t, i, j);
+    }
+    buf_adds(b, "<figure>");
+    chart_strips(b, 560, PARTS, rows, 2);
+    buf_adds(
+        b,
+        "<figcaption>Three answers: benign below the lower threshold, malignant above the upper, uncertain "
+        "between.</figcaption></figure>\n");
+    buf_adds(b, "<table "
+                "class=\"matrix\"><thead><tr><th></th><th>benign</th><th>uncertain</th><th>malignant</th></"
+                "tr></thead><tbody>\n");
+    for (size_t i = 0; i < 2; i++) {
+        double total = rows[i].count[0] + rows[i].count[1] + rows[i].count[2];
+        buf_addf(b, "<tr><th>%s</th>", rows[i].name);
+        for (size_t j = 0; j < CHART_PARTS; j++)
+            cell(b, rows[i].count[j], total, j == 2 * i);
+        buf_adds(b, "</tr>\n");
+    }
+    buf_adds(b, "</tbody></table>\n");
+}
+
+struct measure {
+    const char *key, *name, *meaning;
+};
+
+/* Shares with an interval, then single numbers. */
+static const struct measure SHARES[] = {
+    {"accuracy", "accuracy", "answers that are right"},
+    {"sensitivity", "sensitivity", "malignant images called malignant"},
+    {"specificity", "specificity", "other images called benign"},
+    {"ppv", "PPV", "malignant calls that are malignant"},
+    {"npv", "NPV", "benign calls that are not malignant"},
+};
+static const struct measure SINGLES[] = {
+    {"f1", "F1, malignant", "PPV and sensitivity together"},
+    {"f1_benign", "F1, benign", "the same for the other class"},
+    {"f1_macro", "F1, macro", "mean of both"},
+    {"balanced_accuracy", "balanced accuracy", "mean of sensitivity and specificity"},
+};
+enum { N_SHARES = sizeof SHARES / sizeof *SHARES, N_SINGLES = sizeof SINGLES / sizeof *SINGLES };
+
+static double member(const json_t *d, const char *measure, const char *which)
+{
+    return source_number(source_at(d, measure), which);
+}
+
+static void measure_row(struct buf *b, const struct measure *m, double value)
+{
+    buf_addf(b, "<tr><th>%s</th><td class=\"n\">", m->name);
+    html_number(b, value, 3);
+    buf_adds(b, "</td><td class=\"n\">");
+}
+
+static void measures(struct buf *b, const json_t *d)
+{
+    buf_adds(b, "<div class=\"wide\"><table><caption>Measures of the yes-or-no "
+                "answer</caption><thead><tr><th></th><th class=\"n\">value</th>"
+                "<th class=\"n\">95&nbsp;% interval</th><th></th></tr></thead><tbody>\n");
+    for (size_t i = 0; i < N_SHARES; i++) {
+        measure_row(b, &SHARES[i], member(d, SHARES[i].key, "value"));
+        html_number(b, member(d, SHARES[i].key, "low"), 3);
+        buf_adds(b, " to ");
+        html_number(b, member(d, SHARES[i].key, "high"), 3);
+        buf_addf(b, "</td><td class=\"note\">%s", SHARES[i].meaning);
+        if (i == 0) {
+            buf_adds(b, "; the majority class alone: <b>");
+            html_number(b, source_number(d, "majority_class"), 3);
+            buf_adds(b, "</b>");
+        }
+        buf_adds(b, "</td></tr>\n");
+    }
+    for (size_t i = 0; i < N_SINGLES; i++) {
+        measure_row(b, &SINGLES[i], source_number(d, SINGLES[i].key));
+        buf_addf(b, "</td><td class=\"note\">%s</td></tr>\n", SINGLES[i].meaning);
+    }
+    buf_adds(b, "</tbody></table></div>\n");
+}
+
+static void intervals(struct buf *b, const json_t *d)
+{
+    struct chart_interval rows[N_SHARES];
+
+    for (size_t i = 0; i < N_SHARES; i++)
+        rows[i] = (struct chart_interval){.name = SHARES[i].name,
+                                          .value = member(d, SHARES[i].key, "value"),
+                                          .low = member(d, SHARES[i].key, "low"),
+                                          .high = member(d, SHARES[i].key, "high"),
+                                          .reference = i == 0 ? source_number(d, "majority_class") : NAN,
+                                          .reference_name = "majority class"};
+    buf_adds(b, "<figure>");
+    chart_intervals(b, 500, rows, N_SHARES);
+    buf_adds(b, "</figure>\n");
+}
+
+/* The decades that hold the scores and both thresholds. */
+static void exponents(const struct source *s, const double cut[2], double *low, double *high)
+{
+    double min = INFINITY, max = -INFINITY;
+
+    for (size_t i = 0; i < s->table.count + 2; i++) {
+        double v = i < s->table.count ? s->prediction[i].score : cut[i - s->table.count];
+        if (v > 0 && isfinite(v)) {
+            min = fmin(min, log10(v));
+            max = fmax(max, log10(v));
+        }
+    }
+    *high = max >= min ? ceil(max + 1e-9) : 1;
+    *low = fmax(floor(fmin(min, *high - 1)), fmax(MIN_EXPONENT, *high - MAX_DECADES));
+    if (*low >= *high)
+        *low = *high - 1;
+}
+
+static void distribution(struct buf *b, const struct source *s, const json_t *d)
+{
+    size_t counts[2][MAX_DECADES * BINS_PER_DECADE + 2] = {{0}};
+    const double cut[2] = {source_number(d, "low"), source_number(d, "high")};
+    char *names[2] = {mem_printf("low %.4g", cut[0]), mem_printf("high %.4g", cut[1])};
+    const struct chart_cut cuts[2] = {{log10(cut[0]), names[0]}, {log10(cut[1]), names[1]}};
+    struct chart_group groups[2] = {{"benign and normal", counts[0], CHART_BLUE},
+                                    {"malignant", counts[1], CHART_VERMILION}};
+    double low, high;
+
+    exponents(s, cut, &low, &high);
+    struct chart_histogram h = {.title = "Scores by actual class",
+                                .x_label = "score: sum of the mask, log axis",
+                                .width = 560,
+                                .height = 340,
+                                .x_min = low,
+                                .x_max = high,
+                                .log10 = true,
+                                .first = "and less",
+                                .bins = (size_t)lrint((high - low) * BINS_PER_DECADE),
+                                .groups = groups,
+                                .n_groups = 2,
+                                .cuts = cuts,
+                                .n_cuts = cut[0] > 0 && cut[1] > 0 ? 2 : 0,
+                                .band = true};
+    for (size_t i = 0; i < s->table.count; i++) {
+        double v = s->prediction[i].score, at = v > 0 ? (log10(v) - low) * BINS_PER_DECADE : 0;
+        if (!isfinite(v))
+            continue;
+        counts[is_malignant(&s->prediction[i])][at <= 0                ? 0
+                                                : at >= (double)h.bins ? h.bins - 1
+                                                                       : (size_t)at]++;
+    }
+    if (s->table.count > 0) {
+        buf_adds(b, "<figure>");
+        chart_histogram(b, &h);
+        buf_adds(b, "</figure>\n");
+    }
+    free(names[0]);
+    free(names[1]);
+}
+
+/* Where the two thresholds come from, and what that is worth. */
+static void origin(struct buf *b, const json_t *d, const json_t *data)
+{
+    const char *chosen_on = source_text(d, "chosen_on");
+    double wanted = source_number(d, "wanted_sensitivity");
+
+    buf_addf(b,
+             "<p>Benign below <b>%.6g</b>, malignant above <b>%.6g</b>, uncertain between; the yes-or-no "
+             "answer is cut at the lower. ",
+             source_number(d, "low"), source_number(d, "high"));
+    if (!*chosen_on) {
+        buf_adds(b, "These thresholds were fixed beforehand.");
+    } else {
+        buf_adds(b, "They were chosen on the <b>");
+        html_text(b, chosen_on);
+        buf_adds(b, "</b> part");
+        if (isfinite(wanted)) {
+            buf_adds(b, " for a sensitivity of at least ");
+            html_percent(b, wanted);
+        }
+        buf_adds(b, ".");
+        if (!strcmp(chosen_on, source_text(data, "part")))
+            buf_adds(b, " <b>Optimistic:</b> these are the same images as those measured here.");
+    }
+    buf_adds(b, "</p>\n");
+}
+
+static void decision(struct buf *b, const struct source *s, const json_t *d)
+{
+    buf_adds(b, "<h3>With the ");
+    html_text(b, source_text(d, "name"));
+    buf_adds(b, " thresholds</h3>\n");
+    origin(b, d, source_at(s->result, "data"));
+    buf_adds(b, "<div class=\"pair\"><div>\n");
+    matrix(b, d);
+    measures(b, d);
+    intervals(b, d);
+    buf_adds(b, "</div><div>\n");
+    three_way(b, d);
+    distribution(b, s, d);
+    buf_adds(b, "</div></div>\n");
+}
+
+static void roc(struct buf *b, const json_t *result)
+{
+    const json_t *points = source_at(result, "score.roc"), *decisions = source_at(result, "decisions");
+    size_t n = json_array_size(points), n_decisions = json_array_size(decisions);
+    double *x = mem_new(n + 1, sizeof *x), *y = mem_new(n + 1, sizeof *y), at[2][2];
+    struct chart_series series[3] = {{.x = x, .y = y, .n = n, .color = CHART_BLUE}};
+    struct chart c = {.title = "ROC",
+                      .x_label = "false positive rate (1 - specificity)",
+                      .y_label = "true positive rate (sensitivity)",
+                      .width = 460,
+                      .height = 484,
+                      .x_max = 1,
+                      .y_max = 1,
+                      .diagonal = true,
+                      .series = series,
+                      .n_series = 1};
+    char *note = mem_printf("AUC %.3f [%.3f, %.3f]", source_number(result, "score.auc"),
+                            source_number(result, "score.auc_low"), source_number(result, "score.auc_high"));
+
+    for (size_t i = 0; i < n; i++) {
+        x[i] = source_cell(points, i, 0);
+        y[i] = source_cell(points, i, 1);
+    }
+    for (size_t i = 0; i < n_decisions && i < 2; i++) {
+        const json_t *d = json_array_get(decisions, i);
+        at[i][0] = 1 - source_number(d, "specificity.value");
+        at[i][1] = source_number(d, "sensitivity.value");
+        series[c.n_series++] = (struct chart_series){.name = source_text(d, "name"),
+                                                     .x = &at[i][0],
+                                                     .y = &at[i][1],
+                                                     .n = 1,
+                                                     .color = i == 0 ? CHART_VERMILION : CHART_GREEN,
+                                                     .dots = true};
+    }
+    c.note = note;
+    buf_adds(b, "<figure>");
+    chart_lines(b, &c);
+    buf_adds(b, "<figcaption>Every threshold at once. The dots are the yes-or-no answers at the thresholds "
+                "below; the dotted "
+                "line is guessing.</figcaption></figure>\n");
+    free(note);
+    free(x);
+    free(y);
+}
+
+void section_decisions(struct buf *b, const struct source *s)
+{
+    const json_t *decisions = source_at(s->result, "decisions");
+    bool ranked = json_array_size(source_at(s->result, "score.roc")) > 0;
+
+    if (!s->result)
+        return;
+    html_heading(b, "decisions", "Benign or malignant");
+    if (!ranked && json_array_size(decisions) == 0) {
+        buf_adds(b, "<p>This evaluation holds no decisions: they need malignant images and others.</p>\n");
+        return;
+    }
+    buf_adds(b, "<p>The score of an image is the sum of its predicted mask. Normal images count as benign in "
+                "every two-class "
+                "number.</p>\n");
+    if (ranked)
+        roc(b, s->result);
+    for (size_t i = 0; i < json_array_size(decisions); i++)
+        decision(b, s, json_array_get(decisions, i));
+}

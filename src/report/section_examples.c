@@ -1,0 +1,212 @@
+#include "report/sections.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "report/html.h"
+#include "report/picture.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SHOWN = 4 };
+
+/* What a group of examples is taken by: larger first; NAN is left out. */
+typedef double rank_of(const struct prediction *p);
+
+static double by_best_dice(const struct prediction *p)
+{
+    return p->dice;
+}
+
+static double by_worst_dice(const struct prediction *p)
+{
+    return -p->dice;
+}
+
+static bool answered(const struct prediction *p, const char *answer)
+{
+    return !strcmp(p->answer, answer);
+}
+
+static bool is_malignant(const struct prediction *p)
+{
+    return !strcmp(p->label, "malignant");
+}
+
+/* The least suspected of the missed first, the most suspected of the others first: the clearest mistakes. */
+static double by_missed(const struct prediction *p)
+{
+    return is_malignant(p) && answered(p, "benign") ? -p->score : NAN;
+}
+
+static double by_false_call(const struct prediction *p)
+{
+    return !is_malignant(p) && answered(p, "malignant") ? p->score : NAN;
+}
+
+static double by_uncertain(const struct prediction *p)
+{
+    return answered(p, "uncertain") ? p->score : NAN;
+}
+
+struct ranked {
+    const struct prediction *p;
+    double rank;
+};
+
+static int compare(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+
+    if (x->rank != y->rank)
+        return x->rank > y->rank ? -1 : 1;
+    return strcmp(x->p->id, y->p->id);
+}
+
+/* Those with a rank, in order; *n is their number; free() it. */
+static struct ranked *rank_all(const struct source *s, rank_of *rank, size_t *n)
+{
+    struct ranked *all = mem_new(s->table.count + 1, sizeof *all);
+
+    *n = 0;
+    for (size_t i = 0; i < s->table.count; i++) {
+        double r = rank(&s->prediction[i]);
+        if (!isnan(r))
+            all[(*n)++] = (struct ranked){&s->prediction[i], r};
+    }
+    qsort(all, *n, sizeof *all, compare);
+    return all;
+}
+
+static void caption(struct buf *b, const struct prediction *p)
+{
+    buf_adds(b, "<figcaption><b>");
+    html_text(b, p->id);
+    buf_adds(b, "</b><br>actual: ");
+    html_text(b, p->label);
+    if (*p->answer) {
+        buf_adds(b, " &middot; answer: <b>");
+        html_text(b, p->answer);
+        buf_adds(b, "</b>");
+    }
+    buf_addf(b, " &middot; score %.4g &middot; Dice ", p->score);
+    html_number(b, p->dice, 3);
+    buf_adds(b, "</figcaption>\n");
+}
+
+struct folders {
+    char *data, *masks;
+};
+
+static bool example(struct buf *b, const struct folders *f, const struct prediction *p, struct err *err)
+{
+    const struct picture_place where = {f->data, f->masks, p->id};
+    bool found = false;
+
+    buf_adds(b, "<figure>\n");
+    if (picture_id_is_safe(p->id) && !picture_write(b, &where, &found, err))
+        return false;
+    if (!found)
+        buf_adds(b, "<p class=\"note\">The image was not found.</p>\n");
+    caption(b, p);
+    buf_adds(b, "</figure>\n");
+    return true;
+}
+
+struct group {
+    const char *title, *none; /* none: said where there is no such case; NULL: the group is left out */
+    rank_of *rank;
+    size_t shown;
+    bool middle; /* those in the middle of the order, not its beginning */
+    bool needs_answers;
+};
+
+static const struct group GROUPS[] = {
+    {"Best outlines", NULL, by_best_dice, 2, false, false},
+    {"Median outlines", NULL, by_best_dice, 2, true, false},
+    {"Worst outlines", NULL, by_worst_dice, 2, false, false},
+    {"Missed: malignant, called benign", "No malignant image was called benign.", by_missed, MAX_SHOWN, false,
+     true},
+    {"False calls: not malignant, called malignant", "No other image was called malignant.", by_false_call,
+     MAX_SHOWN, false, true},
+    {"Uncertain", "No image was left uncertain.", by_uncertain, MAX_SHOWN, false, true},
+};
+
+static bool write_group(struct buf *b, const struct source *s, const struct folders *f, const struct group *g,
+                        struct err *err)
+{
+    size_t n, first, end;
+    struct ranked *all = rank_all(s, g->rank, &n);
+    bool ok = true;
+
+    first = g->middle && n > g->shown ? (n - g->shown) / 2 : 0;
+    end = first + g->shown < n ? first + g->shown : n;
+    if (n > 0 || g->none)
+        buf_addf(b, "<h3>%s%s</h3>\n", g->title, g->needs_answers && n > end ? " (some of them)" : "");
+    if (n > 0)
+        buf_adds(b, "<div class=\"cards\">\n");
+    else if (g->none)
+        buf_addf(b, "<p>%s</p>\n", g->none);
+    for (size_t i = first; i < end && ok; i++)
+        ok = example(b, f, all[i].p, err);
+    if (n > 0)
+        buf_adds(b, "</div>\n");
+    free(all);
+    return ok;
+}
+
+/* The data set's folder as the evaluation names it; a relative name counts from here, else from the run's
+ * parent. */
+static char *find_data(const struct source *s)
+{
+    const char *named = source_text(s->result, "data.path");
+    char *beside;
+
+    if (!*named || file_is_folder(named))
+        return mem_copy_string(named);
+    beside = mem_printf("%s/../%s", s->folder, named);
+    if (*named != '/' && file_is_folder(beside))
+        return beside;
+    free(beside);
+    return mem_copy_string("");
+}
+
+static bool has_answers(const struct source *s)
+{
+    for (size_t i = 0; i < s->table.count; i++) {
+        if (*s->prediction[i].answer)
+            return true;
+    }
+    return false;
+}
+
+bool section_examples(struct buf *b, const struct source *s, struct err *err)
+{
+    struct folders f = {find_data(s), file_join(s->folder, "evaluation/masks")};
+    bool ok = true, answers = has_answers(s);
+
+    if (s->table.count == 0)
+        goto out;
+    html_heading(b, "examples", "Examples");
+    if (!*f.data) {
+        buf_adds(b, "<p>The data set was not found at <code>");
+        html_text(b, source_text(s->result, "data.path"));
+        buf_adds(b, "</code>: the example pictures are left out.</p>\n");
+        goto out;
+    }
+    buf_adds(b, "<p class=\"note\">Each case: the image as it is, where the marks are small an enlarged "
+                "part, and the image with "
+                "the marks:<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the truth"
+                "<span class=\"key\" style=\"border-color:#ff8c00\"></span>outline of the prediction cut at "
+                ".5; the warm "
+                "glow is the prediction before the cut.</p>\n");
+    for (size_t i = 0; i < sizeof GROUPS / sizeof *GROUPS && ok; i++) {
+        if (answers || !GROUPS[i].needs_answers)
+            ok = write_group(b, s, &f, &GROUPS[i], err);
+    }
+out:
+    free(f.data);
+    free(f.masks);
+    return ok;
+}

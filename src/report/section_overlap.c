@@ -1,0 +1,89 @@
+#include "report/sections.h"
+
+#include "report/chart.h"
+#include "report/html.h"
+
+#include <math.h>
+
+enum { BINS = 20 };
+
+static void histogram(struct buf *b, const struct source *s)
+{
+    size_t counts[BINS] = {0}, n = 0;
+    const struct chart_group group = {"images with a lesion", counts, CHART_GREEN};
+    const struct chart_cut half = {.5, "1/2"};
+
+    for (size_t i = 0; i < s->table.count; i++) {
+        double d = s->prediction[i].dice;
+        if (d >= 0 && d <= 1) {
+            counts[d < 1 ? (int)(d * BINS) : BINS - 1]++;
+            n++;
+        }
+    }
+    if (n == 0)
+        return;
+    buf_adds(b, "<figure>");
+    chart_histogram(b, &(struct chart_histogram){.title = "Dice of single images",
+                                                 .x_label = "Dice, cut at .5",
+                                                 .width = 500,
+                                                 .height = 280,
+                                                 .x_min = 0,
+                                                 .x_max = 1,
+                                                 .bins = BINS,
+                                                 .groups = &group,
+                                                 .n_groups = 1,
+                                                 .cuts = &half,
+                                                 .n_cuts = 1});
+    buf_adds(b, "</figure>\n");
+}
+
+static void table(struct buf *b, const json_t *overlap)
+{
+    static const struct {
+        const char *key, *name;
+    } ROWS[] = {{"mean", "mean"},
+                {"median", "median"},
+                {"q1", "lower quartile"},
+                {"q3", "upper quartile"},
+                {"share_above_half", "share above .5"}};
+
+    buf_adds(b, "<table><caption>Single images with a lesion (");
+    html_number(b, source_number(overlap, "nonempty_truths"), 0);
+    buf_adds(b, "), mask cut at ");
+    html_number(b, source_number(overlap, "cut"), 2);
+    buf_adds(b, "</caption><thead><tr><th></th><th class=\"n\">Dice</th><th "
+                "class=\"n\">IoU</th></tr></thead><tbody>\n");
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        buf_addf(b, "<tr><th>%s</th><td class=\"n\">", ROWS[i].name);
+        html_number(b, source_number(source_at(overlap, "dice"), ROWS[i].key), 3);
+        buf_adds(b, "</td><td class=\"n\">");
+        html_number(b, source_number(source_at(overlap, "iou"), ROWS[i].key), 3);
+        buf_adds(b, "</td></tr>\n");
+    }
+    buf_adds(b, "</tbody></table>\n");
+}
+
+void section_overlap(struct buf *b, const struct source *s)
+{
+    const json_t *overlap = source_at(s->result, "overlap");
+
+    if (!overlap)
+        return;
+    html_heading(b, "overlap", "Outlines");
+    buf_adds(b, "<div class=\"pair\"><div>\n");
+    table(b, overlap);
+    buf_adds(b, "<p>Counted apart: of ");
+    html_number(b, source_number(overlap, "empty_truths"), 0);
+    buf_adds(b, " images with nothing to outline, ");
+    html_number(b, source_number(overlap, "empty_truths_predicted_empty"), 0);
+    buf_adds(b, " were left empty.</p>\n<p>Soft Dice over batches of ");
+    html_number(b, source_number(overlap, "batch"), 0);
+    buf_adds(b, ": <b>");
+    html_number(b, source_number(overlap, "soft_batch_dice"), 3);
+    buf_adds(
+        b,
+        "</b>. This is the measure training curves are drawn in; it pools the images of a batch and is not "
+        "comparable with the table.</p>\n</div><div>\n");
+    histogram(b, s);
+    buf_adds(b, "</div></div>\n");
+}

@@ -1,0 +1,182 @@
+#include "report/sections.h"
+
+#include "report/html.h"
+
+#include <math.h>
+#include <string.h>
+
+/* "x of n", where both are counts of images. */
+static void count_of(struct buf *b, double x, double n)
+{
+    html_number(b, x, 0);
+    buf_adds(b, " of ");
+    html_number(b, n, 0);
+}
+
+static void what(struct buf *b, const struct source *s)
+{
+    const json_t *data = source_at(s->result, "data");
+
+    buf_adds(b, "<p>This page tells how the network did on <b>");
+    html_number(b, source_number(data, "images"), 0);
+    buf_adds(b, " images</b> of ");
+    html_number(b, source_number(data, "patients"), 0);
+    buf_adds(b, " patients (the <b>");
+    html_text(b, *source_text(data, "part") ? source_text(data, "part") : "unnamed");
+    buf_adds(b, "</b> part of the data set): ");
+    html_number(b, source_number(data, "benign"), 0);
+    buf_adds(b, " benign, ");
+    html_number(b, source_number(data, "normal"), 0);
+    buf_adds(b, " normal and ");
+    html_number(b, source_number(data, "malignant"), 0);
+    buf_adds(b, " malignant. It was trained for ");
+    html_text(b, source_task(s->run));
+    buf_adds(b, ".</p>\n");
+}
+
+static const char *majority_name(const json_t *data)
+{
+    double malignant = source_number(data, "malignant"), images = source_number(data, "images");
+
+    return malignant > images - malignant ? "malignant" : "benign";
+}
+
+/* Above only where the whole interval is. */
+static const char *against_majority(double low, double high, double majority)
+{
+    if (!isfinite(low) || !isfinite(high) || !isfinite(majority))
+        return "Whether that is better than always giving one answer cannot be told.";
+    if (low > majority)
+        return "The accuracy is above that of the majority class.";
+    if (high < majority)
+        return "The accuracy is <b>below</b> that of the majority class: as a yes-or-no answer it is worse "
+               "than no network.";
+    return "The accuracy is <b>not shown to be above</b> that of the majority class: the interval includes "
+           "it.";
+}
+
+static void one_decision(struct buf *b, const json_t *d, const json_t *data)
+{
+    const json_t *m = source_at(d, "confusion"), *three = source_at(d, "three_way");
+    double tn = source_cell(m, 0, 0), fp = source_cell(m, 0, 1), fn = source_cell(m, 1, 0),
+           tp = source_cell(m, 1, 1);
+    double unsure = source_cell(three, 0, 1) + source_cell(three, 1, 1);
+
+    buf_adds(b, "<p><b>Yes-or-no answer, ");
+    html_text(b, source_text(d, "name"));
+    buf_adds(b, " thresholds:</b> right for ");
+    count_of(b, tn + tp, tn + tp + fn + fp);
+    buf_adds(b, " images, an accuracy of <b>");
+    html_percent(b, source_number(d, "accuracy.value"));
+    buf_adds(b, "</b> (95&nbsp;% interval ");
+    html_percent(b, source_number(d, "accuracy.low"));
+    buf_adds(b, " to ");
+    html_percent(b, source_number(d, "accuracy.high"));
+    buf_addf(b, "). Always answering &ldquo;%s&rdquo; would be right for ", majority_name(data));
+    html_percent(b, source_number(d, "majority_class"));
+    buf_addf(b, ". %s It called malignant ",
+             against_majority(source_number(d, "accuracy.low"), source_number(d, "accuracy.high"),
+                              source_number(d, "majority_class")));
+    count_of(b, tp, tp + fn);
+    buf_adds(b, " malignant images, and ");
+    count_of(b, fp, tn + fp);
+    buf_adds(b, " others.");
+    if (isfinite(unsure)) {
+        buf_adds(b, " With its third answer it would leave ");
+        count_of(b, unsure, tn + tp + fn + fp);
+        buf_adds(b, " as <i>uncertain</i>, with the place to look at.");
+    }
+    buf_adds(b, "</p>\n");
+}
+
+static void ranking(struct buf *b, const json_t *result)
+{
+    double auc = source_number(result, "score.auc"), low = source_number(result, "score.auc_low");
+
+    if (!isfinite(auc))
+        return;
+    buf_adds(b, "<p><b>Ranking by the score:</b> of a malignant image and another, taken by chance, the "
+                "malignant one has the "
+                "higher score in ");
+    html_percent(b, auc);
+    buf_addf(b, " of pairs (AUC %.3f, 95&nbsp;%% interval ", auc);
+    html_number(b, low, 3);
+    buf_adds(b, " to ");
+    html_number(b, source_number(result, "score.auc_high"), 3);
+    buf_adds(b, "; .5 is chance).");
+    if (isfinite(low) && low <= .5)
+        buf_adds(b, " <b>The interval includes chance.</b>");
+    buf_adds(b, "</p>\n");
+}
+
+static void outlines(struct buf *b, const json_t *result)
+{
+    double n = source_number(result, "overlap.nonempty_truths");
+
+    if (!(n > 0))
+        return;
+    buf_adds(b, "<p><b>Outlines:</b> on the ");
+    html_number(b, n, 0);
+    buf_adds(
+        b,
+        " images whose truth shows a lesion, the overlap with it (Dice, 1 is perfect) has a median of <b>");
+    html_number(b, source_number(result, "overlap.dice.median"), 3);
+    buf_adds(b, "</b> and a mean of ");
+    html_number(b, source_number(result, "overlap.dice.mean"), 3);
+    buf_adds(b, "; it is above .5 on ");
+    html_percent(b, source_number(result, "overlap.dice.share_above_half"));
+    buf_adds(b, " of them.</p>\n");
+}
+
+static void cautions(struct buf *b, const json_t *data)
+{
+    const char *part = source_text(data, "part");
+    double malignant = source_number(data, "malignant"), touched = source_number(data, "test_evaluations");
+
+    buf_adds(b, "<p class=\"caution\">");
+    if (!strcmp(part, "test") && isfinite(touched))
+        buf_addf(b,
+                 "The test part has been evaluated %.0f time%s with this run; every look after the first "
+                 "makes it less of a test. ",
+                 touched, touched == 1 ? "" : "s");
+    else if (!strcmp(part, "validation"))
+        buf_adds(
+            b,
+            "These images also chose the best epoch (and any thresholds called chosen), so the numbers are "
+            "optimistic; a fair test needs images that chose nothing. ");
+    else if (!strcmp(part, "train"))
+        buf_adds(
+            b, "<b>The network learned from these very images:</b> the numbers say nothing about new ones. ");
+    if (malignant < 50)
+        buf_addf(b,
+                 "With %.0f malignant images every number about them is rough: read the intervals, not the "
+                 "values. ",
+                 malignant);
+    buf_adds(b, "Nothing here shows how it would do on other machines, other people or in practice.</p>\n");
+}
+
+void section_summary(struct buf *b, const struct source *s)
+{
+    const json_t *decisions = source_at(s->result, "decisions"), *data = source_at(s->result, "data");
+
+    buf_adds(b, "<div class=\"summary\">\n");
+    if (s->result) {
+        what(b, s);
+        for (size_t i = 0; i < json_array_size(decisions); i++)
+            one_decision(b, json_array_get(decisions, i), data);
+        ranking(b, s->result);
+        outlines(b, s->result);
+        cautions(b, data);
+    } else {
+        buf_adds(b, "<p><b>This run has not been evaluated:</b> there are no results to show yet, only how "
+                    "it was trained. "
+                    "To measure it, run</p>\n<p><code>clearmass evaluate ");
+        html_text(b, s->folder);
+        buf_adds(b, " ");
+        html_text(b, *source_text(s->run, "data.path") ? source_text(s->run, "data.path") : "DATA");
+        buf_adds(b, "</code></p>\n<p>and then <code>clearmass report ");
+        html_text(b, s->folder);
+        buf_adds(b, "</code> again.</p>\n");
+    }
+    buf_adds(b, "</div>\n");
+}

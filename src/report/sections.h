@@ -1,0 +1,23 @@
+/* report/sections.h: the parts of the report, in the order they stand on the page. */
+#ifndef CLEARMASS_REPORT_SECTIONS_H
+#define CLEARMASS_REPORT_SECTIONS_H
+
+#include "base/buf.h"
+#include "report/source.h"
+
+/* What the result means, in plain words. Accuracy never stands without its interval and the majority class.
+ */
+void section_summary(struct buf *b, const struct source *s);
+/* AUC and ROC, then for each set of thresholds: matrices, table, intervals, distribution of scores. */
+void section_decisions(struct buf *b, const struct source *s);
+/* Dice and IoU of the masks, soft batch Dice apart. */
+void section_overlap(struct buf *b, const struct source *s);
+/* Example pictures: best, median and worst Dice, missed, falsely called, uncertain. */
+bool section_examples(struct buf *b, const struct source *s, struct err *err);
+/* Data, hashes, options, program. */
+void section_made(struct buf *b, const struct source *s);
+/* Published results, named as the other tasks they are, and the limits. */
+void section_beside(struct buf *b);
+void section_limits(struct buf *b, const struct source *s);
+
+#endif

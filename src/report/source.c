@@ -1,0 +1,239 @@
+#include "report/source.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool check_format(const json_t *json, const char *wanted, const char *what, struct err *err)
+{
+    const char *format = source_text(json, "format");
+
+    if (!strcmp(format, wanted))
+        return true;
+    if (*format)
+        return err_set(err, ERR_FORMAT, "format is '%.60s', this program reads '%s'", format, wanted);
+    return err_set(err, ERR_FORMAT, "this is no %s: it has no \"format\"", what);
+}
+
+static json_t *read_checked(const char *path, const char *wanted, const char *what, struct err *err)
+{
+    json_t *json = json_file_read(path, err);
+
+    if (json && !check_format(json, wanted, what, err)) {
+        err_at(err, "%s", path);
+        json_decref(json);
+        json = NULL;
+    }
+    return json;
+}
+
+json_t *source_read_run(const char *run_folder, struct err *err)
+{
+    char *path = file_join(run_folder, "run.json");
+    json_t *run = NULL;
+
+    if (!file_is_folder(run_folder))
+        err_set(err, ERR_INPUT, "%s: no such run folder", run_folder);
+    else if (!file_exists(path))
+        err_set(err, ERR_INPUT, "%s: not a run folder: it has no run.json", run_folder);
+    else
+        run = read_checked(path, "clearmass-run-1", "run", err);
+    free(path);
+    return run;
+}
+
+/* Empty is NAN. */
+static bool field_number(const struct csv *t, size_t row, const char *column, double *out, struct err *err)
+{
+    const char *text = csv_get(t, row, csv_column(t, column));
+    char *end;
+    double v = strtod(text, &end);
+
+    if (*end)
+        return err_set(err, ERR_FORMAT, "line %zu: %s: '%.40s' is no number", t->row[row].line, column, text);
+    *out = end == text ? NAN : v;
+    return true;
+}
+
+static bool read_predictions(struct source *s, struct err *err)
+{
+    static const char *const NEEDED[] = {"id", "label", "score", "dice"};
+    const struct csv *t = &s->table;
+
+    for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
+        if (csv_column(t, NEEDED[i]) < 0)
+            return err_set(err, ERR_FORMAT, "no column '%s'", NEEDED[i]);
+    }
+    s->prediction = mem_new(t->count + 1, sizeof *s->prediction);
+    for (size_t i = 0; i < t->count; i++) {
+        struct prediction *p = &s->prediction[i];
+        p->id = csv_get(t, i, csv_column(t, "id"));
+        p->label = csv_get(t, i, csv_column(t, "label"));
+        p->answer = csv_get(t, i, csv_column(t, "answer"));
+        if (!field_number(t, i, "score", &p->score, err) || !field_number(t, i, "dice", &p->dice, err))
+            return false;
+    }
+    return true;
+}
+
+static bool read_evaluation(struct source *s, struct err *err)
+{
+    char *result = file_join(s->folder, "evaluation/result.json");
+    char *predictions = file_join(s->folder, "evaluation/predictions.csv");
+    bool ok = true;
+
+    if (file_exists(result)) {
+        s->result = read_checked(result, "clearmass-result-1", "result of an evaluation", err);
+        ok = s->result != NULL;
+    }
+    if (ok && s->result && file_exists(predictions)) {
+        ok = csv_read(&s->table, predictions, err);
+        if (ok && !read_predictions(s, err))
+            ok = err_at(err, "%s", predictions);
+    }
+    free(result);
+    free(predictions);
+    return ok;
+}
+
+bool source_read(struct source *out, const char *run_folder, struct err *err)
+{
+    struct source s = {0};
+    bool ok;
+
+    s.folder = mem_copy_string(run_folder);
+    s.run = source_read_run(run_folder, err);
+    ok = s.run && read_evaluation(&s, err) && history_read(&s.history, run_folder, err);
+    if (ok) {
+        source_release(out);
+        *out = s;
+    } else {
+        source_release(&s);
+    }
+    return ok;
+}
+
+void source_release(struct source *s)
+{
+    free(s->folder);
+    json_decref(s->run);
+    json_decref(s->result);
+    csv_release(&s->table);
+    free(s->prediction);
+    history_release(&s->history);
+    *s = (struct source){0};
+}
+
+json_t *source_at(const json_t *json, const char *keys)
+{
+    char key[64];
+
+    while (json && *keys) {
+        size_t n = strcspn(keys, ".");
+
+        if (n >= sizeof key)
+            return NULL;
+        memcpy(key, keys, n);
+        key[n] = '\0';
+        json = json_object_get(json, key);
+        keys += n + (keys[n] == '.');
+    }
+    return (json_t *)(uintptr_t)json; /* borrowed, as jansson's own getters give it */
+}
+
+const char *source_text(const json_t *json, const char *keys)
+{
+    const char *text = json_string_value(source_at(json, keys));
+
+    return text ? text : "";
+}
+
+double source_number(const json_t *json, const char *keys)
+{
+    const json_t *value = source_at(json, keys);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+double source_cell(const json_t *rows, size_t i, size_t j)
+{
+    const json_t *value = json_array_get(json_array_get(rows, i), j);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+char *source_line(const json_t *value)
+{
+    char *dump, *copy;
+
+    if (!value || json_is_null(value))
+        return mem_copy_string("");
+    if (json_is_string(value))
+        return mem_copy_string(json_string_value(value));
+    if (json_is_boolean(value))
+        return mem_copy_string(json_is_true(value) ? "yes" : "no");
+    if (json_is_real(value))
+        return mem_printf("%.6g", json_real_value(value));
+    dump = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+    copy = mem_copy_string(dump ? dump : "");
+    free(dump);
+    return copy;
+}
+
+char *source_folder_name(const char *folder)
+{
+    size_t n = strlen(folder);
+    char *whole, *name;
+
+    while (n > 1 && folder[n - 1] == '/')
+        n--;
+    whole = mem_printf("%.*s", (int)n, folder);
+    name = mem_copy_string(file_base(whole));
+    free(whole);
+    return name;
+}
+
+struct words {
+    const char *name, *words;
+};
+
+static const char *look_up(const struct words *table, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(table[i].name, name))
+            return table[i].words;
+    }
+    return name;
+}
+
+const char *source_task(const json_t *run)
+{
+    static const struct words TASKS[] = {
+        {"pretrain", "pre-training: outlining synthetic ellipses"},
+        {"segment", "segmentation: outlining lesions, benign and malignant alike"},
+        {"black-box", "black-box classification: outlining malignant lesions, with an all-black truth for "
+                      "every other image"},
+    };
+
+    return look_up(TASKS, sizeof TASKS / sizeof *TASKS, source_text(run, "task"));
+}
+
+const char *source_norm(const json_t *run)
+{
+    static const struct words NORMS[] = {
+        {"precise", "Precise batch norm: the statistics of each epoch's weights were recomputed over "
+                    "training images before the "
+                    "validation shown here, and are the ones stored with the best weights."},
+        {"keras",
+         "Keras' moving batch norm statistics (momentum .99), as published: they lag behind the weights, and "
+         "on "
+         "small sets the validation of early epochs is then lower and less steady than the network is."},
+        {"", "Which batch norm statistics were used is not recorded."},
+    };
+
+    return look_up(NORMS, sizeof NORMS / sizeof *NORMS, source_text(run, "train.norm"));
+}
