@@ -7,9 +7,9 @@
  * Paths are relative to the table; a mask may be empty; several masks are separated by ';' or given as
  * several rows of the same image.
  *
- * PNG, JPEG and TIFF, 8 or 16 bits, grey or RGB. A mask's pixels count when they are at least half of the
- * brightest value its type can hold; an all-black mask means no region. A case with a fault is left out and
- * listed, the others go on. */
+ * PNG, JPEG and TIFF, 8 or 16 bits, grey or RGB. A mask's pixels count when they are at least half of its
+ * brightest value (anything but 0 where that is below 16); an all-black mask means no region. A case with a
+ * fault is left out and listed, the others go on; a finding without a region is kept, with a warning. */
 #ifndef CLEARMASS_DATA_INGEST_FOLDER_H
 #define CLEARMASS_DATA_INGEST_FOLDER_H
 
@@ -28,7 +28,7 @@ struct ingest_result {
     bool patients_unknown;
 };
 
-/* Each fault is told on a line of the log as it is found. Fails when nothing could be read, the folder cannot
+/* Each fault is told on a line of the log. Fails when nothing could be read, the folder cannot
  * be written, or the whole was interrupted. */
 bool ingest_folder(struct ingest_result *out, const struct ingest_folder *in, struct err *err);
 
