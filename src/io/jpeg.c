@@ -135,7 +135,7 @@ static void reader_init(struct reader *r, const void *bytes, size_t n, struct er
 static bool decode(struct image *out, const void *bytes, size_t n, struct err *err)
 {
     struct reader r;
-    struct image_info i;
+    struct image_info i = {0};
     bool ok = false;
 
     reader_init(&r, bytes, n, err);
