@@ -1,0 +1,349 @@
+/* Batch normalisation with ReLU and spatial dropout in the same pass, on [n, c / block, h, w, block].
+ *
+ * Forward: y = f * relu((x - mean) * a + beta), a = gamma / sqrt(variance + epsilon), f the dropout factor.
+ * Backward (Ioffe and Szegedy 2015): with dz = dy * f where the ReLU let pass,
+ *   dbeta = sum dz, dgamma = sum dz * xhat, dx = a * (dz - dbeta / m - xhat * dgamma / m), m = batch * h * w;
+ * with fixed statistics dx = a * dz. What the ReLU let pass is computed again from x by the same expression.
+ *
+ * Sums run over pieces of a plane whose cut depends on the shape alone, and pieces are added in order, so the
+ * result does not depend on the number of threads. Within a piece floats are added in short runs, runs in
+ * double, relative to the channel's first pixel so that a large mean costs no digits. */
+#include "nn/onednn.h"
+
+#include <math.h>
+#include <omp.h>
+
+enum {
+    MAX_BLOCK = 16,
+    PIECE = 3136,          /* pixels */
+    RUN = 64,              /* pixels added in float */
+    SMALL = 1 << 20,       /* bytes of one channel block of the batch that a core's cache holds */
+    VALUES = 2 * MAX_BLOCK /* doubles a piece leaves behind */
+};
+
+static inline int blocks(const struct onednn_job *j)
+{
+    return j->in.c / j->block;
+}
+
+static inline size_t pixels(const struct onednn_job *j)
+{
+    return (size_t)j->in.h * (size_t)j->in.w;
+}
+
+static int pieces(const struct onednn_job *j)
+{
+    return (int)((pixels(j) + PIECE - 1) / PIECE);
+}
+
+size_t onednn_norm_part(const struct onednn_job *j)
+{
+    /* the sums of every piece, then two coefficients a channel */
+    return (size_t)j->batch * (size_t)pieces(j) * (size_t)blocks(j) * VALUES + 2 * (size_t)j->in.c;
+}
+
+static double *part_of(const struct onednn_job *j, int block, int item)
+{
+    size_t items = (size_t)j->batch * (size_t)pieces(j);
+    return (double *)(void *)j->at[AT_PART].at + ((size_t)block * items + (size_t)item) * VALUES;
+}
+
+/* The two coefficients of backward, [2][c]. */
+static double *coefficients(const struct onednn_job *j)
+{
+    return part_of(j, blocks(j), 0);
+}
+
+/* Where a piece lies: item = image * pieces + piece. */
+struct piece {
+    int image;
+    size_t first, count; /* pixels */
+};
+
+static struct piece piece_at(const struct onednn_job *j, int item)
+{
+    struct piece p = {.image = item / pieces(j), .first = (size_t)(item % pieces(j)) * PIECE};
+    size_t left = pixels(j) - p.first;
+    p.count = left < PIECE ? left : PIECE;
+    return p;
+}
+
+static inline float *piece_data(const struct onednn_job *j, enum onednn_role role, int block, struct piece p)
+{
+    struct onednn_span s = j->at[role];
+    return s.at + (size_t)p.image * s.item + ((size_t)block * pixels(j) + p.first) * (size_t)j->block;
+}
+
+/* Per channel of a block. */
+struct channels {
+    float mean[MAX_BLOCK], scale[MAX_BLOCK], beta[MAX_BLOCK], factor[MAX_BLOCK];
+};
+
+static void channels_at(struct channels *k, const struct onednn_job *j, int block, int image)
+{
+    const float *mean = j->at[AT_SAVED].at, *inverse = mean + j->in.c;
+    for (int b = 0; b < j->block; b++) {
+        int c = block * j->block + b;
+        k->mean[b] = mean[c];
+        k->scale[b] = j->at[AT_GAMMA].at[c] * inverse[c];
+        k->beta[b] = j->at[AT_BETA].at[c];
+        k->factor[b] =
+            j->at[AT_FACTOR].at ? j->at[AT_FACTOR].at[(size_t)image * (size_t)j->in.c + (size_t)c] : 1;
+    }
+}
+
+/* Sums of x - shift and of its square. */
+static inline __attribute__((always_inline)) void
+sum_run(const float *restrict x, const float *restrict shift, size_t n, double *restrict total, int width)
+{
+    float s[MAX_BLOCK] = {0}, q[MAX_BLOCK] = {0};
+    for (size_t p = 0; p < n; p++) {
+#pragma omp simd
+        for (int b = 0; b < width; b++) {
+            float d = x[p * (size_t)width + (size_t)b] - shift[b];
+            s[b] += d;
+            q[b] += d * d;
+        }
+    }
+    for (int b = 0; b < width; b++) {
+        total[b] += (double)s[b];
+        total[MAX_BLOCK + b] += (double)q[b];
+    }
+}
+
+static inline __attribute__((always_inline)) void sum_piece(const struct onednn_job *j, int block, int item,
+                                                            int width)
+{
+    struct piece p = piece_at(j, item);
+    const float *x = piece_data(j, AT_X, block, p);
+    const float *shift = piece_data(j, AT_X, block, (struct piece){0});
+    double *total = part_of(j, block, item);
+    for (int i = 0; i < VALUES; i++)
+        total[i] = 0;
+    for (size_t i = 0; i < p.count; i += RUN)
+        sum_run(x + i * (size_t)width, shift, p.count - i < RUN ? p.count - i : RUN, total, width);
+}
+
+/* The totals of channel b over all pieces. */
+static void total_of(const struct onednn_job *j, int block, int b, double *first, double *second)
+{
+    *first = *second = 0;
+    for (int i = 0; i < j->batch * pieces(j); i++) {
+        *first += part_of(j, block, i)[b];
+        *second += part_of(j, block, i)[MAX_BLOCK + b];
+    }
+}
+
+/* From sums to the statistics used, and into the moving ones. */
+static void statistics(const struct onednn_job *j, const struct onednn_run *r, int block)
+{
+    const float *shift = piece_data(j, AT_X, block, (struct piece){0});
+    float *mean = j->at[AT_SAVED].at, *inverse = mean + j->in.c;
+    double m = (double)j->batch * (double)pixels(j), keep = r->step ? (double)r->step->momentum : 1;
+    for (int b = 0; b < j->block; b++) {
+        int c = block * j->block + b;
+        double sum, squares;
+        total_of(j, block, b, &sum, &squares);
+        double centre = sum / m + (double)shift[b];
+        double variance = fmax(squares / m - (sum / m) * (sum / m), 0);
+        float *moving_mean = &j->at[AT_MEAN].at[c], *moving_variance = &j->at[AT_VARIANCE].at[c];
+        mean[c] = (float)centre;
+        inverse[c] = (float)(1 / sqrt(variance + (double)j->epsilon));
+        *moving_mean = (float)(keep * (double)*moving_mean + (1 - keep) * centre);
+        *moving_variance =
+            (float)(keep * (double)*moving_variance + (1 - keep) * variance * (m > 1 ? m / (m - 1) : 1));
+    }
+}
+
+static void moving_statistics(const struct onednn_job *j)
+{
+    float *mean = j->at[AT_SAVED].at, *inverse = mean + j->in.c;
+    for (int c = 0; c < j->in.c; c++) {
+        mean[c] = j->at[AT_MEAN].at[c];
+        inverse[c] = (float)(1 / sqrt((double)j->at[AT_VARIANCE].at[c] + (double)j->epsilon));
+    }
+}
+
+static inline __attribute__((always_inline)) void apply_piece(const struct onednn_job *j, int block, int item,
+                                                              int width)
+{
+    struct piece p = piece_at(j, item);
+    struct channels k;
+    const float *restrict x = piece_data(j, AT_X, block, p);
+    float *restrict y = piece_data(j, AT_Y, block, p);
+    float floor = j->relu ? 0 : -INFINITY;
+    channels_at(&k, j, block, p.image);
+    for (size_t i = 0; i < p.count; i++) {
+#pragma omp simd
+        for (int b = 0; b < width; b++) {
+            float z = (x[i * (size_t)width + (size_t)b] - k.mean[b]) * k.scale[b] + k.beta[b];
+            y[i * (size_t)width + (size_t)b] = (z < floor ? floor : z) * k.factor[b];
+        }
+    }
+}
+
+/* What flows back through ReLU and dropout. */
+static inline __attribute__((always_inline)) float flow(const struct channels *k, float x, float dy,
+                                                        float floor, int b)
+{
+    float z = (x - k->mean[b]) * k->scale[b] + k->beta[b];
+    return z > floor ? dy * k->factor[b] : 0;
+}
+
+/* Sums of dz and of dz * (x - mean). */
+static inline __attribute__((always_inline)) void back_run(const float *restrict x, const float *restrict dy,
+                                                           const struct channels *restrict k, float floor,
+                                                           size_t n, double *restrict total, int width)
+{
+    float s[MAX_BLOCK] = {0}, q[MAX_BLOCK] = {0};
+    for (size_t p = 0; p < n; p++) {
+#pragma omp simd
+        for (int b = 0; b < width; b++) {
+            float v = x[p * (size_t)width + (size_t)b];
+            float dz = flow(k, v, dy[p * (size_t)width + (size_t)b], floor, b);
+            s[b] += dz;
+            q[b] += dz * (v - k->mean[b]);
+        }
+    }
+    for (int b = 0; b < width; b++) {
+        total[b] += (double)s[b];
+        total[MAX_BLOCK + b] += (double)q[b];
+    }
+}
+
+static inline __attribute__((always_inline)) void back_sum_piece(const struct onednn_job *j, int block,
+                                                                 int item, int width)
+{
+    struct piece p = piece_at(j, item);
+    struct channels k;
+    const float *x = piece_data(j, AT_X, block, p), *dy = piece_data(j, AT_DY, block, p);
+    double *total = part_of(j, block, item);
+    channels_at(&k, j, block, p.image);
+    for (int i = 0; i < VALUES; i++)
+        total[i] = 0;
+    for (size_t i = 0; i < p.count; i += RUN)
+        back_run(x + i * (size_t)width, dy + i * (size_t)width, &k, j->relu ? 0 : -INFINITY,
+                 p.count - i < RUN ? p.count - i : RUN, total, width);
+}
+
+/* From sums to gradients and to the two coefficients: dx = a * dz - c0 - c1 * (x - mean). */
+static void back_totals(const struct onednn_job *j, const struct onednn_run *r, int block)
+{
+    const float *inverse = j->at[AT_SAVED].at + j->in.c;
+    double m = (double)j->batch * (double)pixels(j);
+    for (int b = 0; b < j->block; b++) {
+        int c = block * j->block + b;
+        double dbeta, dgamma;
+        total_of(j, block, b, &dbeta, &dgamma);
+        dgamma *= (double)inverse[c];
+        if (j->beta)
+            r->grads[j->beta->offset + (size_t)c] = (float)dbeta;
+        if (j->gamma)
+            r->grads[j->gamma->offset + (size_t)c] = (float)dgamma;
+        double a = (double)j->at[AT_GAMMA].at[c] * (double)inverse[c];
+        coefficients(j)[c] = j->frozen ? 0 : a * dbeta / m;
+        coefficients(j)[j->in.c + c] = j->frozen ? 0 : a * dgamma * (double)inverse[c] / m;
+    }
+}
+
+/* dx may be dy: both at the same place of the same pixel. */
+static inline __attribute__((always_inline)) void back_apply_piece(const struct onednn_job *j, int block,
+                                                                   int item, int width)
+{
+    struct piece p = piece_at(j, item);
+    struct channels k;
+    const float *x = piece_data(j, AT_X, block, p), *dy = piece_data(j, AT_DY, block, p);
+    const float *base = j->at[AT_BASE].at ? piece_data(j, AT_BASE, block, p) : NULL;
+    float *dx = piece_data(j, AT_DX, block, p), floor = j->relu ? 0 : -INFINITY, c0[MAX_BLOCK], c1[MAX_BLOCK];
+    channels_at(&k, j, block, p.image);
+    for (int b = 0; b < width; b++) {
+        c0[b] = j->sums ? (float)coefficients(j)[block * width + b] : 0;
+        c1[b] = j->sums ? (float)coefficients(j)[j->in.c + block * width + b] : 0;
+    }
+    for (size_t i = 0; i < p.count * (size_t)width; i += (size_t)width) {
+#pragma omp simd
+        for (int b = 0; b < width; b++) {
+            float dz = flow(&k, x[i + (size_t)b], dy[i + (size_t)b], floor, b);
+            float v = dz * k.scale[b] - c0[b] - c1[b] * (x[i + (size_t)b] - k.mean[b]);
+            dx[i + (size_t)b] = base ? v + base[i + (size_t)b] : v;
+        }
+    }
+}
+
+#define FOR_WIDTH(j, f, ...)                                                                                 \
+    ((j)->block == 16 ? f(__VA_ARGS__, 16) : (j)->block == 8 ? f(__VA_ARGS__, 8) : f(__VA_ARGS__, 1))
+
+static void forward_sum(const struct onednn_job *j, int block, int item)
+{
+    FOR_WIDTH(j, sum_piece, j, block, item);
+}
+
+static void forward_apply(const struct onednn_job *j, int block, int item)
+{
+    FOR_WIDTH(j, apply_piece, j, block, item);
+}
+
+static void backward_sum(const struct onednn_job *j, int block, int item)
+{
+    FOR_WIDTH(j, back_sum_piece, j, block, item);
+}
+
+static void backward_apply(const struct onednn_job *j, int block, int item)
+{
+    FOR_WIDTH(j, back_apply_piece, j, block, item);
+}
+
+/* One direction of a norm as three stages for every channel block; any may be NULL. */
+struct stages {
+    void (*sum)(const struct onednn_job *j, int block, int item);
+    void (*total)(const struct onednn_job *j, const struct onednn_run *r, int block);
+    void (*apply)(const struct onednn_job *j, int block, int item);
+};
+
+static void all_items(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int), int block)
+{
+    for (int i = 0; f && i < j->batch * pieces(j); i++)
+        f(j, block, i);
+}
+
+static void all_items_parallel(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int),
+                               int block)
+{
+    if (!f)
+        return;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < j->batch * pieces(j); i++)
+        f(j, block, i);
+}
+
+/* Channel block after channel block, so that the second pass finds the first one's data in the cache: small
+ * ones a thread each, large ones shared by all threads. */
+static void run_stages(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s)
+{
+    size_t bytes = (size_t)j->batch * pixels(j) * (size_t)j->block * sizeof(float);
+    bool small = bytes <= SMALL && blocks(j) >= omp_get_max_threads();
+#pragma omp parallel for schedule(static) if (small)
+    for (int block = 0; block < blocks(j); block++) {
+        void (*all)(const struct onednn_job *, void (*)(const struct onednn_job *, int, int), int) =
+            small ? all_items : all_items_parallel;
+        all(j, s->sum, block);
+        if (s->total)
+            s->total(j, r, block);
+        all(j, s->apply, block);
+    }
+}
+
+void onednn_norm(const struct onednn_job *j, const struct onednn_run *r)
+{
+    if (j->frozen)
+        moving_statistics(j);
+    run_stages(
+        j, r, &(struct stages){j->frozen ? NULL : forward_sum, j->frozen ? NULL : statistics, forward_apply});
+}
+
+void onednn_norm_backward(const struct onednn_job *j, const struct onednn_run *r)
+{
+    run_stages(j, r,
+               &(struct stages){j->sums ? backward_sum : NULL, j->sums ? back_totals : NULL,
+                                j->at[AT_DX].at ? backward_apply : NULL});
+}

@@ -1,0 +1,398 @@
+/* Convolutions and dense layers as oneDNN primitives, with reorders where a primitive wants another layout
+ * than the tensor has. */
+#include "nn/onednn.h"
+
+#include <string.h>
+
+/* ---- descriptors ---- */
+
+static dnnl_memory_desc_t plain_md(int rank, const int *dim)
+{
+    static const dnnl_format_tag_t TAGS[] = {dnnl_format_tag_undef, dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd};
+    dnnl_memory_desc_t md;
+    dnnl_dims_t dims = {0};
+    for (int i = 0; i < rank; i++)
+        dims[i] = dim[i];
+    dnnl_memory_desc_init_by_tag(&md, rank, dims, dnnl_f32, TAGS[rank]);
+    return md;
+}
+
+static dnnl_memory_desc_t any_md(const dnnl_memory_desc_t *like)
+{
+    dnnl_memory_desc_t md;
+    dnnl_memory_desc_init_by_tag(&md, like->ndims, like->dims, dnnl_f32, dnnl_format_tag_any);
+    return md;
+}
+
+dnnl_memory_desc_t onednn_tensor_md(const struct onednn *o, struct nn_shape s, int block)
+{
+    dnnl_memory_desc_t md;
+    dnnl_dims_t dims = {o->how.batch, s.c, s.h, s.w};
+    dnnl_memory_desc_init_by_tag(&md, 4, dims, dnnl_f32,
+                                 block == 16  ? dnnl_nChw16c
+                                 : block == 8 ? dnnl_nChw8c
+                                              : dnnl_nchw);
+    return md;
+}
+
+static const struct nn_slot *slot_of(const struct onednn *o, const struct nn_node *node, int which)
+{
+    return &o->graph->slot[node->slot + which];
+}
+
+/* ---- steps ---- */
+
+/* Turns a primitive descriptor into the newest step's primitive, with scratch that lives for that step alone.
+ */
+static bool step_primitive(struct onednn *o, const_dnnl_primitive_desc_t pd)
+{
+    const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    size_t bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
+    if (dnnl_primitive_create(&o->step[o->n_steps - 1].primitive, pd) != dnnl_success)
+        return false;
+    return bytes == 0 ||
+           onednn_argument(o, DNNL_ARG_SCRATCHPAD, scratch, onednn_buffer(o, POOL_RUN, bytes, 0), NULL);
+}
+
+struct place { /* a memory: a view or a slot of the gradients */
+    const dnnl_memory_desc_t *md;
+    struct onednn_view view;
+    const struct nn_slot *slot;
+};
+
+static bool step_reorder(struct onednn *o, nn_id node, struct place from, struct place to)
+{
+    dnnl_primitive_desc_t pd;
+    if (dnnl_reorder_primitive_desc_create(&pd, from.md, o->engine, to.md, o->engine, o->attr) !=
+        dnnl_success)
+        return false;
+    onednn_step(o, node, "reorder");
+    bool ok = step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_FROM, from.md, from.view, from.slot) &&
+              onednn_argument(o, DNNL_ARG_TO, to.md, to.view, to.slot);
+    dnnl_primitive_desc_destroy(pd);
+    return ok;
+}
+
+/* A new buffer for md. */
+static struct onednn_view view_for(struct onednn *o, enum onednn_pool pool, const dnnl_memory_desc_t *md)
+{
+    return onednn_buffer(o, pool, dnnl_memory_desc_get_size(md), 0);
+}
+
+/* v, or a copy of it in the layout wanted. */
+static bool as_wanted(struct onednn *o, nn_id node, const dnnl_memory_desc_t *have,
+                      const dnnl_memory_desc_t *want, struct onednn_view *v)
+{
+    if (dnnl_memory_desc_equal(have, want))
+        return true;
+    struct onednn_view copy = view_for(o, POOL_RUN, want);
+    if (!step_reorder(o, node, (struct place){have, *v, NULL}, (struct place){want, copy, NULL}))
+        return false;
+    *v = copy;
+    return true;
+}
+
+/* ---- numbers in the layouts wanted ---- */
+
+/* Where a kernel lies in layout md; the same buffer for every pass that wants that layout. */
+static bool kernel_view(struct onednn *o, const struct nn_slot *slot, const struct nn_node *norm,
+                        const dnnl_memory_desc_t *md, struct onednn_view *v)
+{
+    for (int i = 0; i < o->n_fills; i++) {
+        const dnnl_memory_desc_t *have = NULL;
+        if (o->fill[i].slot == slot && o->fill[i].to_memory &&
+            dnnl_memory_get_memory_desc(o->fill[i].to_memory, &have) == dnnl_success &&
+            dnnl_memory_desc_equal(have, md)) {
+            *v = o->fill[i].to;
+            return true;
+        }
+    }
+    dnnl_memory_desc_t flat = plain_md(slot->rank, slot->dim);
+    dnnl_primitive_desc_t pd;
+    *v = view_for(o, POOL_KEEP, md);
+    struct onednn_fill *fill = onednn_fill(o, slot, *v, norm);
+    if (dnnl_reorder_primitive_desc_create(&pd, &flat, o->engine, md, o->engine, NULL) != dnnl_success)
+        return false;
+    bool ok = dnnl_primitive_create(&fill->reorder, pd) == dnnl_success &&
+              dnnl_memory_create(&fill->from_memory, &flat, o->engine, DNNL_MEMORY_NONE) == dnnl_success &&
+              dnnl_memory_create(&fill->to_memory, md, o->engine, DNNL_MEMORY_NONE) == dnnl_success;
+    dnnl_primitive_desc_destroy(pd);
+    return ok;
+}
+
+/* ---- convolution ---- */
+
+enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS };
+
+/* Where Winograd's F(4x4, 3x3) is faster than direct. By shape alone, so that every run of a network computes
+ * the same sums. */
+static bool winograd_pays(const struct onednn *o, const struct onednn_layer *l, enum pass pass)
+{
+    const struct nn_conv *c = &l->node->u.conv;
+    bool fits = !o->how.direct && c->kernel == 3 && c->stride == 1 && c->pad == 1 && l->in.c % 16 == 0 &&
+                l->node->shape.c % 16 == 0;
+    return fits && (pass != BACKWARD_WEIGHTS || l->in.h < 112);
+}
+
+struct conv_mds {
+    dnnl_memory_desc_t in, out, kernel, bias;
+};
+
+static dnnl_status_t conv_desc(dnnl_convolution_desc_t *d, const struct onednn_layer *l, enum pass pass,
+                               dnnl_alg_kind_t algorithm, const struct conv_mds *m)
+{
+    const struct nn_conv *c = &l->node->u.conv;
+    dnnl_dims_t stride = {c->stride, c->stride}, pad = {c->pad, c->pad}, after;
+    int sides[2] = {l->in.h, l->in.w}, outs[2] = {l->node->shape.h, l->node->shape.w};
+    for (int i = 0; i < 2; i++) /* what the last window reaches beyond the far side */
+        after[i] = (outs[i] - 1) * c->stride + c->kernel - sides[i] - c->pad;
+    if (pass == BACKWARD_DATA)
+        return dnnl_convolution_backward_data_desc_init(d, algorithm, &m->in, &m->kernel, &m->out, stride,
+                                                        pad, after);
+    if (pass == BACKWARD_WEIGHTS)
+        return dnnl_convolution_backward_weights_desc_init(d, algorithm, &m->in, &m->kernel,
+                                                           l->bias_gradient ? &m->bias : NULL, &m->out,
+                                                           stride, pad, after);
+    return dnnl_convolution_forward_desc_init(
+        d, l->inference ? dnnl_forward_inference : dnnl_forward_training, algorithm, &m->in, &m->kernel,
+        &m->bias, &m->out, stride, pad, after);
+}
+
+static dnnl_status_t conv_attr(dnnl_primitive_attr_t *attr, bool relu)
+{
+    dnnl_post_ops_t ops = NULL;
+    dnnl_status_t s = dnnl_primitive_attr_create(attr);
+    if (s == dnnl_success)
+        s = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
+    if (s == dnnl_success && relu) {
+        s = dnnl_post_ops_create(&ops);
+        if (s == dnnl_success)
+            s = dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+        if (s == dnnl_success)
+            s = dnnl_primitive_attr_set_post_ops(*attr, ops);
+        dnnl_post_ops_destroy(ops);
+    }
+    return s;
+}
+
+static bool name_has(const_dnnl_primitive_desc_t pd, const char *part)
+{
+    const char *name = NULL;
+    return dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) == dnnl_success &&
+           name && strstr(name, part);
+}
+
+/* A descriptor for one algorithm, or NULL. any: the primitive chooses the tensors' layouts too. */
+static dnnl_primitive_desc_t conv_try(struct onednn *o, const struct onednn_layer *l, enum pass pass,
+                                      dnnl_alg_kind_t algorithm, bool any)
+{
+    const struct nn_slot *kernel = slot_of(o, l->node, 0), *bias = slot_of(o, l->node, 1);
+    struct conv_mds m = {onednn_tensor_md(o, l->in, l->block_in),
+                         onednn_tensor_md(o, l->node->shape, l->block_out), plain_md(4, kernel->dim),
+                         plain_md(1, bias->dim)};
+    dnnl_convolution_desc_t d;
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_primitive_desc_t pd = NULL;
+    m.kernel = any_md(&m.kernel);
+    if (any) {
+        m.in = any_md(&m.in);
+        m.out = any_md(&m.out);
+    }
+    if (conv_desc(&d, l, pass, algorithm, &m) != dnnl_success || conv_attr(&attr, l->relu) != dnnl_success ||
+        dnnl_primitive_desc_create(&pd, &d, attr, o->engine, NULL) != dnnl_success)
+        pd = NULL;
+    dnnl_primitive_attr_destroy(attr);
+    return pd;
+}
+
+/* Winograd where it pays and truly is what the library runs; else direct on the tensors as they lie; else,
+ * rather than the library's plain loops, whatever layouts it likes best. */
+static dnnl_primitive_desc_t conv_choose(struct onednn *o, const struct onednn_layer *l, enum pass pass)
+{
+    dnnl_primitive_desc_t pd = NULL;
+    if (winograd_pays(o, l, pass)) {
+        pd = conv_try(o, l, pass, dnnl_convolution_winograd, false);
+        if (pd && name_has(pd, "wino"))
+            return pd;
+        dnnl_primitive_desc_destroy(pd);
+    }
+    pd = conv_try(o, l, pass, dnnl_convolution_direct, false);
+    if (pd && !name_has(pd, "ref"))
+        return pd;
+    dnnl_primitive_desc_destroy(pd);
+    return conv_try(o, l, pass, dnnl_convolution_direct, true);
+}
+
+static bool conv_failed(const struct onednn_layer *l, struct err *err)
+{
+    return err_set(err, ERR_INPUT, "layer \"%s\": oneDNN has no convolution for this shape", l->node->name);
+}
+
+static nn_id id_of(const struct onednn *o, const struct nn_node *node)
+{
+    return (nn_id)(node - o->graph->node);
+}
+
+static bool add_conv_forward(struct onednn *o, const struct onednn_layer *l, const_dnnl_primitive_desc_t pd)
+{
+    const struct nn_slot *kernel = slot_of(o, l->node, 0), *bias = slot_of(o, l->node, 1);
+    const dnnl_memory_desc_t *src = dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0);
+    const dnnl_memory_desc_t *dst = dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0);
+    const dnnl_memory_desc_t *wei = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in), bias_md = plain_md(1, bias->dim);
+    dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->node->shape, l->block_out);
+    bool direct_out = dnnl_memory_desc_equal(&have_out, dst);
+    struct onednn_view x = l->x, y = direct_out ? l->y : view_for(o, POOL_RUN, dst), w;
+    nn_id id = id_of(o, l->node);
+    if (!as_wanted(o, id, &have_in, src, &x) || !kernel_view(o, kernel, l->norm, wei, &w))
+        return false;
+    onednn_step(o, id, "conv");
+    return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, src, x, NULL) &&
+           onednn_argument(o, DNNL_ARG_WEIGHTS, wei, w, NULL) &&
+           onednn_argument(o, DNNL_ARG_BIAS, &bias_md, o->param[bias - o->graph->slot], NULL) &&
+           onednn_argument(o, DNNL_ARG_DST, dst, y, NULL) &&
+           (direct_out ||
+            step_reorder(o, id, (struct place){dst, y, NULL}, (struct place){&have_out, l->y, NULL}));
+}
+
+bool onednn_conv_forward(struct onednn *o, const struct onednn_layer *l, struct err *err)
+{
+    dnnl_primitive_desc_t pd = conv_choose(o, l, FORWARD);
+    bool ok = pd && add_conv_forward(o, l, pd);
+    dnnl_primitive_desc_destroy(pd);
+    return ok || conv_failed(l, err);
+}
+
+static bool add_conv_weights(struct onednn *o, const struct onednn_layer *l, const_dnnl_primitive_desc_t pd)
+{
+    const struct nn_slot *kernel = slot_of(o, l->node, 0), *bias = slot_of(o, l->node, 1);
+    const dnnl_memory_desc_t *src = dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0);
+    const dnnl_memory_desc_t *dst = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_dst_md, 0);
+    const dnnl_memory_desc_t *wei = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
+    dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in), bias_md = plain_md(1, bias->dim);
+    dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->node->shape, l->block_out);
+    dnnl_memory_desc_t flat = plain_md(4, kernel->dim);
+    struct onednn_view x = l->x, dy = l->dy, w = view_for(o, POOL_RUN, wei);
+    nn_id id = id_of(o, l->node);
+    if (!as_wanted(o, id, &have_in, src, &x) || !as_wanted(o, id, &have_out, dst, &dy))
+        return false;
+    onednn_step(o, id, "conv dw");
+    return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, src, x, NULL) &&
+           onednn_argument(o, DNNL_ARG_DIFF_DST, dst, dy, NULL) &&
+           onednn_argument(o, DNNL_ARG_DIFF_WEIGHTS, wei, w, NULL) &&
+           (!l->bias_gradient || onednn_argument(o, DNNL_ARG_DIFF_BIAS, &bias_md, ONEDNN_NO_VIEW, bias)) &&
+           (!l->kernel_gradient ||
+            step_reorder(o, id, (struct place){wei, w, NULL}, (struct place){&flat, ONEDNN_NO_VIEW, kernel}));
+}
+
+bool onednn_conv_backward_weights(struct onednn *o, const struct onednn_layer *l, struct err *err)
+{
+    dnnl_primitive_desc_t pd = conv_choose(o, l, BACKWARD_WEIGHTS);
+    bool ok = pd && add_conv_weights(o, l, pd);
+    dnnl_primitive_desc_destroy(pd);
+    return ok || conv_failed(l, err);
+}
+
+static bool add_conv_data(struct onednn *o, const struct onednn_layer *l, const_dnnl_primitive_desc_t pd)
+{
+    const dnnl_memory_desc_t *src = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_src_md, 0);
+    const dnnl_memory_desc_t *dst = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_dst_md, 0);
+    const dnnl_memory_desc_t *wei = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in);
+    dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->node->shape, l->block_out);
+    bool direct_in = dnnl_memory_desc_equal(&have_in, src);
+    struct onednn_view dx = direct_in ? l->dx : view_for(o, POOL_RUN, src), dy = l->dy, w;
+    nn_id id = id_of(o, l->node);
+    if (!as_wanted(o, id, &have_out, dst, &dy) || !kernel_view(o, slot_of(o, l->node, 0), l->norm, wei, &w))
+        return false;
+    onednn_step(o, id, "conv dx");
+    return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_DIFF_DST, dst, dy, NULL) &&
+           onednn_argument(o, DNNL_ARG_WEIGHTS, wei, w, NULL) &&
+           onednn_argument(o, DNNL_ARG_DIFF_SRC, src, dx, NULL) &&
+           (direct_in ||
+            step_reorder(o, id, (struct place){src, dx, NULL}, (struct place){&have_in, l->dx, NULL}));
+}
+
+bool onednn_conv_backward_data(struct onednn *o, const struct onednn_layer *l, struct err *err)
+{
+    dnnl_primitive_desc_t pd = conv_choose(o, l, BACKWARD_DATA);
+    bool ok = pd && add_conv_data(o, l, pd);
+    dnnl_primitive_desc_destroy(pd);
+    return ok || conv_failed(l, err);
+}
+
+/* ---- dense: [n, inputs] x [units, inputs]^T; tensors of 1 x 1 pixels are [n, c] in either layout ---- */
+
+struct dense_mds {
+    dnnl_memory_desc_t in, out, kernel, bias;
+};
+
+static struct dense_mds dense_mds(const struct onednn *o, const struct onednn_layer *l)
+{
+    const struct nn_slot *kernel = slot_of(o, l->node, 0), *bias = slot_of(o, l->node, 1);
+    return (struct dense_mds){plain_md(2, (int[2]){o->how.batch, l->in.c}),
+                              plain_md(2, (int[2]){o->how.batch, l->node->shape.c}), plain_md(2, kernel->dim),
+                              plain_md(1, bias->dim)};
+}
+
+/* A new step for the layer from its operation descriptor. */
+static bool dense_step(struct onednn *o, const struct onednn_layer *l, const char *what,
+                       const dnnl_inner_product_desc_t *d)
+{
+    dnnl_primitive_desc_t pd;
+    if (dnnl_primitive_desc_create(&pd, d, o->attr, o->engine, NULL) != dnnl_success)
+        return false;
+    onednn_step(o, id_of(o, l->node), what);
+    bool ok = step_primitive(o, pd);
+    dnnl_primitive_desc_destroy(pd);
+    return ok;
+}
+
+static bool dense_failed(const struct onednn_layer *l, struct err *err)
+{
+    return err_set(err, ERR_INPUT, "layer \"%s\": oneDNN has no inner product for this shape", l->node->name);
+}
+
+bool onednn_dense_forward(struct onednn *o, const struct onednn_layer *l, struct err *err)
+{
+    struct dense_mds m = dense_mds(o, l);
+    dnnl_inner_product_desc_t d;
+    const struct onednn_view *param = &o->param[l->node->slot];
+    bool ok = dnnl_inner_product_forward_desc_init(&d, dnnl_forward_training, &m.in, &m.kernel, &m.bias,
+                                                   &m.out) == dnnl_success &&
+              dense_step(o, l, "dense", &d) && onednn_argument(o, DNNL_ARG_SRC, &m.in, l->x, NULL) &&
+              onednn_argument(o, DNNL_ARG_WEIGHTS, &m.kernel, param[0], NULL) &&
+              onednn_argument(o, DNNL_ARG_BIAS, &m.bias, param[1], NULL) &&
+              onednn_argument(o, DNNL_ARG_DST, &m.out, l->y, NULL);
+    return ok || dense_failed(l, err);
+}
+
+bool onednn_dense_backward_weights(struct onednn *o, const struct onednn_layer *l, struct err *err)
+{
+    struct dense_mds m = dense_mds(o, l);
+    dnnl_inner_product_desc_t d;
+    const struct nn_slot *kernel = slot_of(o, l->node, 0), *bias = slot_of(o, l->node, 1);
+    struct onednn_view unwanted = ONEDNN_NO_VIEW;
+    if (!l->kernel_gradient)
+        unwanted = view_for(o, POOL_RUN, &m.kernel);
+    bool ok =
+        dnnl_inner_product_backward_weights_desc_init(&d, &m.in, &m.kernel, l->bias_gradient ? &m.bias : NULL,
+                                                      &m.out) == dnnl_success &&
+        dense_step(o, l, "dense dw", &d) && onednn_argument(o, DNNL_ARG_SRC, &m.in, l->x, NULL) &&
+        onednn_argument(o, DNNL_ARG_DIFF_DST, &m.out, l->dy, NULL) &&
+        onednn_argument(o, DNNL_ARG_DIFF_WEIGHTS, &m.kernel, unwanted, l->kernel_gradient ? kernel : NULL) &&
+        (!l->bias_gradient || onednn_argument(o, DNNL_ARG_DIFF_BIAS, &m.bias, ONEDNN_NO_VIEW, bias));
+    return ok || dense_failed(l, err);
+}
+
+bool onednn_dense_backward_data(struct onednn *o, const struct onednn_layer *l, struct err *err)
+{
+    struct dense_mds m = dense_mds(o, l);
+    dnnl_inner_product_desc_t d;
+    bool ok = dnnl_inner_product_backward_data_desc_init(&d, &m.in, &m.kernel, &m.out) == dnnl_success &&
+              dense_step(o, l, "dense dx", &d) &&
+              onednn_argument(o, DNNL_ARG_DIFF_DST, &m.out, l->dy, NULL) &&
+              onednn_argument(o, DNNL_ARG_WEIGHTS, &m.kernel, o->param[l->node->slot], NULL) &&
+              onednn_argument(o, DNNL_ARG_DIFF_SRC, &m.in, l->dx, NULL);
+    return ok || dense_failed(l, err);
+}
