@@ -35,7 +35,7 @@ struct ref {
     struct ref_call *call; /* [n_nodes] */
     float *values;         /* [g->n_values] */
     float *outputs;        /* every node's output, one after the other */
-    float *grads;          /* the same for gradients; NULL in NN_INFER */
+    float *grads;          /* the same for gradients; none in NN_INFER */
     size_t n_outputs, n_grads;
     double *moments, *scratch;
     size_t n_moments, n_scratch;
@@ -139,19 +139,20 @@ static bool allocate(struct ref *r, const bool *needed, int threads, struct err 
     }
     r->n_scratch = stride * (size_t)threads;
     r->call = mem_new((size_t)r->g->n_nodes, sizeof *r->call);
-    r->values = mem_try(r->g->n_values + 1, sizeof *r->values, err);
-    r->outputs = r->values ? mem_try(r->n_outputs, sizeof *r->outputs, err) : NULL;
-    r->grads = r->outputs ? mem_try(r->n_grads + 1, sizeof *r->grads, err) : NULL;
+    if (!(r->values = mem_try(r->g->n_values + 1, sizeof *r->values, err)) ||
+        !(r->outputs = mem_try(r->n_outputs, sizeof *r->outputs, err)) ||
+        !(r->grads = mem_try(r->n_grads + 1, sizeof *r->grads, err)) ||
+        !(r->scratch = mem_try(r->n_scratch, sizeof *r->scratch, err)))
+        return false;
     r->moments = mem_new(r->n_moments + 1, sizeof *r->moments);
     r->factors = mem_new(r->n_factors + 1, sizeof *r->factors);
-    r->scratch = mem_new(r->n_scratch, sizeof *r->scratch);
     for (nn_id id = 0; id < r->g->n_nodes; id++) {
         r->call[id].batch = r->batch;
         r->call[id].threads = threads;
         r->call[id].scratch = r->scratch;
         r->call[id].scratch_stride = stride;
     }
-    return r->grads != NULL;
+    return true;
 }
 
 static void *ref_compile(const struct nn_graph *g, const struct nn_compile *how, struct err *err)
