@@ -1,0 +1,229 @@
+#include "cli/cli.h"
+
+#include "base/log.h"
+#include "eval/evaluate.h"
+
+#include <argp.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_PART = 0x1001, KEY_LOW, KEY_HIGH, KEY_SENSITIVITY, KEY_SPECIFICITY, KEY_BATCH, KEY_SEED };
+enum { MAX_BATCH = 1024 };
+
+static const char DOC[] =
+    "Measure a run on a data set: overlap of the masks, and how well their sums tell malignant from benign."
+    "\vRUN is a folder made by 'clearmass train'; DATA is a data set folder, by default the one the run was "
+    "trained "
+    "on. Of that one the validation part is measured unless --part names another; every image of any other "
+    "data set "
+    "is an external test.\n\n"
+    "Evaluating the validation part of a black-box run also chooses two thresholds and stores them in "
+    "RUN/thresholds.json, where evaluations of other parts and 'clearmass explain' find them. Looks at test "
+    "images "
+    "are counted in RUN/test_evaluations.csv.\n\n"
+    "Writes OUT/result.json, OUT/predictions.csv and OUT/masks. Research software, not a medical device.";
+
+static const struct argp_option OPTIONS[] = {
+    {"part", KEY_PART, "PART", 0, "validation (default), train, test or all", 0},
+    {"output", 'o', "OUT", 0, "folder to write to (default RUN/evaluation)", 0},
+    {"low", KEY_LOW, "SCORE", 0, "benign below this score (default: the published .0001)", 0},
+    {"high", KEY_HIGH, "SCORE", 0, "malignant above this score (default: the published 100)", 0},
+    {"sensitivity", KEY_SENSITIVITY, "SHARE", 0,
+     "of the malignant, not called benign by the chosen thresholds (default .9)", 0},
+    {"specificity", KEY_SPECIFICITY, "SHARE", 0,
+     "of the benign, not called malignant by the chosen thresholds (default .9)", 0},
+    {"batch", KEY_BATCH, "N", 0, "images a pass of the network (default 16)", 0},
+    {"seed", KEY_SEED, "N", 0, "of the bootstrap (default 1)", 0},
+    {0},
+};
+
+struct arguments {
+    struct evaluation e;
+    struct band given;
+};
+
+/* Ends the program on text that is no number in low..high. */
+static double number(const char *text, double low, double high, struct argp_state *state)
+{
+    char *end;
+    const double v = strtod(text, &end);
+
+    if (end == text || *end || !(v >= low && v <= high))
+        argp_error(state, "'%s': a number from %g to %g is wanted", text, low, high);
+    return v;
+}
+
+static double share(const char *text, struct argp_state *state)
+{
+    const double v = number(text, 0, 1, state);
+
+    if (v <= 0)
+        argp_error(state, "'%s': a share above 0 is wanted", text);
+    return v;
+}
+
+static void check(struct arguments *a, struct argp_state *state)
+{
+    if (!a->e.run)
+        argp_error(state, "a run folder is wanted");
+    if (!(a->given.low <= a->given.high))
+        argp_error(state, "--low %g lies above --high %g", a->given.low, a->given.high);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+
+    switch (key) {
+    case KEY_PART:
+        if (!eval_part_parse(arg, &a->e.part))
+            argp_error(state, "--part '%s': validation, train, test or all is wanted", arg);
+        return 0;
+    case 'o':
+        a->e.out = arg;
+        return 0;
+    case KEY_LOW:
+        a->given.low = number(arg, 0, 1e12, state);
+        a->e.given = &a->given;
+        return 0;
+    case KEY_HIGH:
+        a->given.high = number(arg, 0, 1e12, state);
+        a->e.given = &a->given;
+        return 0;
+    case KEY_SENSITIVITY:
+        a->e.wish.sensitivity = share(arg, state);
+        return 0;
+    case KEY_SPECIFICITY:
+        a->e.wish.specificity = share(arg, state);
+        return 0;
+    case KEY_BATCH:
+        a->e.batch = (int)number(arg, 1, MAX_BATCH, state);
+        return 0;
+    case KEY_SEED:
+        a->e.seed = (uint64_t)number(arg, 0, 9e15, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num == 0)
+            a->e.run = arg;
+        else if (state->arg_num == 1)
+            a->e.data = arg;
+        else
+            argp_error(state, "too many arguments");
+        return 0;
+    case ARGP_KEY_END:
+        check(a, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static double value(const json_t *object, const char *key)
+{
+    const json_t *v = json_object_get(object, key);
+
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+/* ".832", or "-" where there is no number; text is returned. */
+static const char *share_text(double v, char text[16])
+{
+    if (isfinite(v))
+        snprintf(text, 16, "%.3f", v);
+    else
+        snprintf(text, 16, "-");
+    return text;
+}
+
+static void print_line(const char *name, const json_t *interval, const char *note)
+{
+    char a[16], b[16], c[16];
+
+    printf("  %-28s %s  [%s, %s]%s\n", name, share_text(value(interval, "value"), a),
+           share_text(value(interval, "low"), b), share_text(value(interval, "high"), c), note);
+}
+
+static void print_overlap(const json_t *o)
+{
+    const json_t *dice = json_object_get(o, "dice"), *malignant = json_object_get(o, "dice_malignant");
+    char a[16], b[16], c[16];
+
+    printf("Overlap with the true mask, %.0f images that have one\n", value(o, "nonempty_truths"));
+    printf("  %-28s %s  [%s, %s]\n", "Dice, mean", share_text(value(dice, "mean"), a),
+           share_text(value(dice, "mean_low"), b), share_text(value(dice, "mean_high"), c));
+    printf("  %-28s %s  quartiles %s to %s\n", "Dice, median", share_text(value(dice, "median"), a),
+           share_text(value(dice, "q1"), b), share_text(value(dice, "q3"), c));
+    printf("  %-28s %s  of %.0f\n", "Dice, mean, malignant", share_text(value(malignant, "mean"), a),
+           value(malignant, "images"));
+    printf("  %-28s %s  (uncut, whole batches: the published metric)\n", "soft batch Dice",
+           share_text(value(o, "soft_batch_dice"), a));
+}
+
+static void print_decision(const json_t *d)
+{
+    const json_t *chosen_on = json_object_get(d, "chosen_on");
+    const bool same = json_is_true(json_object_get(d, "chosen_on_same_images"));
+    char majority[16], note[64];
+
+    printf("Thresholds %s: benign below %.6g, malignant above %.6g%s%s%s\n",
+           json_string_value(json_object_get(d, "name")), value(d, "low"), value(d, "high"),
+           json_is_string(chosen_on) ? "; chosen on " : "",
+           json_is_string(chosen_on) ? json_string_value(chosen_on) : "",
+           same ? ", THE SAME IMAGES AS HERE: optimistic" : "");
+    snprintf(note, sizeof note, "  majority class alone: %s",
+             share_text(value(d, "majority_class"), majority));
+    print_line("accuracy", json_object_get(d, "accuracy"), note);
+    print_line("sensitivity", json_object_get(d, "sensitivity"), "");
+    print_line("specificity", json_object_get(d, "specificity"), "");
+    print_line("uncertain", json_object_get(d, "uncertain"), "");
+    print_line("malignant called benign", json_object_get(d, "malignant_called_benign"), "");
+}
+
+static void print_result(const json_t *r, const char *out)
+{
+    const json_t *data = json_object_get(r, "data"), *score = json_object_get(r, "score"), *d;
+    const json_t *decisions = json_object_get(r, "decisions");
+    char a[16], b[16], c[16];
+    size_t i;
+
+    printf("%s, %s: %.0f images of %.0f patients (%.0f benign, %.0f malignant, %.0f normal)\n",
+           json_string_value(json_object_get(data, "path")), json_string_value(json_object_get(data, "part")),
+           value(data, "images"), value(data, "patients"), value(data, "benign"), value(data, "malignant"),
+           value(data, "normal"));
+    if (value(data, "test_evaluations") > 0)
+        printf("Looks at these test images with this run, this one included: %.0f\n",
+               value(data, "test_evaluations"));
+    print_overlap(json_object_get(r, "overlap"));
+    printf("Malignant above the others by the sum of the mask\n");
+    printf("  %-28s %s  [%s, %s]\n", "AUC", share_text(value(score, "auc"), a),
+           share_text(value(score, "auc_low"), b), share_text(value(score, "auc_high"), c));
+    json_array_foreach(decisions, i, d)
+    {
+        print_decision(d);
+    }
+    if (json_array_size(json_object_get(r, "unreadable")) > 0)
+        printf("%zu images could not be read and are left out; result.json lists them\n",
+               json_array_size(json_object_get(r, "unreadable")));
+    printf("In brackets: 95%% intervals. Written to %s\n%s\n", out, CLI_DISCLAIMER);
+}
+
+int cmd_evaluate(int argc, char **argv)
+{
+    static const struct argp ARGP = {
+        .options = OPTIONS, .parser = parse, .args_doc = "RUN [DATA]", .doc = DOC};
+    struct arguments a = {.e = {.seed = 1}, .given = {PUBLISHED_LOW, PUBLISHED_HIGH}};
+    struct err err = ERR_INIT;
+    json_t *result = NULL;
+
+    argp_err_exit_status = CLI_USAGE;
+    argp_parse(&ARGP, argc, argv, 0, NULL, &a);
+    char *out = a.e.out ? file_join(NULL, a.e.out) : file_join(a.e.run, "evaluation");
+    const bool ok = evaluate(&a.e, &result, &err);
+    if (ok)
+        print_result(result, out);
+    json_decref(result);
+    free(out);
+    return ok ? CLI_DONE : cli_fail(&err);
+}

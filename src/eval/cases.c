@@ -1,0 +1,150 @@
+#include "eval/cases.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "base/stop.h"
+#include "data/parallel.h"
+#include "image/tone.h"
+#include "io/image_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 32 }; /* images in memory */
+
+struct chunk {
+    struct eval_case *of; /* [n] */
+    size_t n, pixels;
+    const struct prep *prep;
+    const char *data, *folder;
+    uint16_t *square;       /* [CHUNK, pixels] */
+    uint8_t *truth;         /* [CHUNK, pixels] */
+    float *map;             /* [CHUNK, pixels] */
+    struct prep_plan *plan; /* [CHUNK] */
+};
+
+void cases_release(struct cases *c)
+{
+    free(c->of);
+    *c = (struct cases)CASES_INIT;
+}
+
+static bool read_image(const struct chunk *c, size_t i, const char *name, struct err *err)
+{
+    struct image grey = IMAGE_INIT;
+    char *path = file_join(c->data, name);
+    bool ok =
+        image_read(&grey, path, err) && image_to_grey(&grey, &grey, err) && image_to_u16(&grey, &grey, err);
+
+    if (ok) {
+        prep_plan_make(&c->plan[i], c->prep, &grey);
+        ok = prep_image(c->square + i * c->pixels, &c->plan[i], &grey, err);
+    }
+    free(path);
+    image_release(&grey);
+    return ok;
+}
+
+static bool read_truth(const struct chunk *c, size_t i, const char *name, struct err *err)
+{
+    const struct prep_plan *plan = &c->plan[i];
+    struct image mask = IMAGE_INIT;
+    char *path = file_join(c->data, name);
+    bool ok = image_read(&mask, path, err);
+
+    if (ok && (mask.width != plan->width || mask.height != plan->height))
+        ok = err_set(err, ERR_FORMAT, "%s: the mask is %d x %d, its image %d x %d", name, mask.width,
+                     mask.height, plan->width, plan->height);
+    if (ok && (mask.channels != 1 || mask.type != IMAGE_U8))
+        ok = err_set(err, ERR_FORMAT, "%s: a mask is 8-bit grey", name);
+    ok = ok && prep_mask(c->truth + i * c->pixels, plan, &mask, err);
+    free(path);
+    image_release(&mask);
+    return ok;
+}
+
+/* Never fails: what is wrong with one image stays with it. */
+static void read_case(void *chunk, size_t i)
+{
+    struct chunk *c = chunk;
+    struct eval_case *k = &c->of[i];
+    struct err err = ERR_INIT;
+
+    memset(c->square + i * c->pixels, 0, c->pixels * sizeof *c->square);
+    memset(c->truth + i * c->pixels, 0, c->pixels);
+    k->read =
+        read_image(c, i, k->item->image, &err) && (!*k->item->mask || read_truth(c, i, k->item->mask, &err));
+    snprintf(k->error, sizeof k->error, "%.255s", k->read ? "" : err.text);
+}
+
+bool map_image(struct image *out, const struct prep_plan *plan, const float *map, struct err *err)
+{
+    static const struct image_window FULL = {0, 1};
+    struct image whole = IMAGE_INIT;
+    bool ok = prep_undo(&whole, plan, map, err) && image_window_apply(out, &whole, FULL, err);
+
+    image_release(&whole);
+    return ok;
+}
+
+static bool finish_case(void *chunk, size_t i, struct err *err)
+{
+    struct chunk *c = chunk;
+    struct eval_case *k = &c->of[i];
+    const float *map = c->map + i * c->pixels;
+    struct image mask = IMAGE_INIT;
+
+    if (!k->read)
+        return true;
+    k->score = map_score(map, c->pixels);
+    k->overlap = overlap_measure(map, c->truth + i * c->pixels, c->pixels);
+    char *name = mem_printf("%s/%s.png", c->folder, k->item->id);
+    bool ok = map_image(&mask, &c->plan[i], map, err) && png_write(name, &mask, err);
+    free(name);
+    image_release(&mask);
+    return ok;
+}
+
+static bool predict_chunk(struct chunk *c, struct predictor *p, struct err *err)
+{
+    if (stop_requested())
+        return err_set(err, ERR_CANCELLED, "interrupted");
+    parallel_each(c->n, read_case, c);
+    for (size_t i = 0; i < c->n; i++)
+        if (!c->of[i].read)
+            log_warn("%s is left out: %s", c->of[i].item->id, c->of[i].error);
+    return predictor_run(p, c->square, c->n, c->map, err) && parallel_for(c->n, finish_case, c, NULL, err);
+}
+
+bool cases_predict(struct cases *cases, struct predictor *p, const struct manifest *m, const char *folder,
+                   struct err *err)
+{
+    const size_t pixels = predictor_pixels(p);
+    struct chunk c = {.pixels = pixels, .prep = &p->run.prep, .data = m->folder, .folder = folder};
+    struct progress progress;
+    bool ok = false;
+
+    c.square = mem_try(CHUNK * pixels, sizeof *c.square, err);
+    c.truth = mem_try(CHUNK * pixels, sizeof *c.truth, err);
+    c.map = mem_try(CHUNK * pixels, sizeof *c.map, err);
+    c.plan = mem_new(CHUNK, sizeof *c.plan);
+    if (!c.square || !c.truth || !c.map || !file_make_folders(folder, err))
+        goto out;
+    progress_begin(&progress, "predict", cases->count);
+    ok = true;
+    for (size_t done = 0; done < cases->count && ok; done += c.n) {
+        c.of = cases->of + done;
+        c.n = cases->count - done < CHUNK ? cases->count - done : CHUNK;
+        ok = predict_chunk(&c, p, err);
+        progress_step(&progress, done + c.n, NULL);
+    }
+    progress_end(&progress, ok ? NULL : "stopped");
+out:
+    free(c.square);
+    free(c.truth);
+    free(c.map);
+    free(c.plan);
+    return ok;
+}

@@ -1,0 +1,40 @@
+/* eval/interval.h: how sure a number is: 95 % intervals. What cannot be computed is NAN. */
+#ifndef CLEARMASS_EVAL_INTERVAL_H
+#define CLEARMASS_EVAL_INTERVAL_H
+
+#include "eval/confusion.h"
+
+#include <stdint.h>
+
+struct interval {
+    double value, low, high;
+};
+
+/* Wilson's score interval (1927, DOI 10.1080/01621459.1927.10502953) with z = 1.959964. */
+struct interval interval_wilson(struct share s);
+
+/* The p-quantile of n ascending numbers: linear between neighbours, the first at p = 0, the last at p = 1
+ * (Hyndman and Fan's definition 7). NAN when n is 0. */
+double quantile(const double *sorted, size_t n, double p);
+
+/* Sorts ascending, in place. */
+void sort_doubles(double *v, size_t n);
+
+/* A statistic of a sample in which item i counts weight[i] times; NAN when it is not defined there. */
+typedef double interval_statistic(const void *context, const unsigned *weight);
+
+struct bootstrap {
+    interval_statistic *statistic;
+    const void *context;
+    const size_t *group; /* [n]: whose item it is, 0..groups-1; groups are drawn whole */
+    size_t n, groups;
+    size_t draws;
+    uint64_t seed;
+};
+
+/* Percentile interval (Efron 1979): as many groups as there are, drawn with replacement, draws times; draw d
+ * is a function of (seed, d) alone. Draws where the statistic is not defined are left out; the interval is
+ * NAN when that is more than half of them. value is the statistic of the sample itself. */
+struct interval interval_bootstrap(const struct bootstrap *b);
+
+#endif

@@ -1,0 +1,53 @@
+/* eval/predict.h: a trained run as something that turns prepared squares into maps. */
+#ifndef CLEARMASS_EVAL_PREDICT_H
+#define CLEARMASS_EVAL_PREDICT_H
+
+#include "base/json.h"
+#include "nn/exec.h"
+#include "run/run.h"
+
+#define EVAL_PROGRAM "clearmass " CLEARMASS_VERSION
+#define EVAL_DISCLAIMER                                                                                      \
+    "Research software, not a medical device. Not for diagnosis or any other clinical use."
+
+struct predictor {
+    struct run run;
+    struct nn_graph graph;
+    struct nn_exec exec;
+    int batch;
+    float *input;                          /* [batch, channels, size, size] */
+    int epoch;                             /* of the weights, from 1; 0 when unknown */
+    char weights_sha256[FILE_SHA256_TEXT]; /* of best.safetensors */
+};
+
+#define PREDICTOR_INIT                                                                                       \
+    {                                                                                                        \
+        .batch = 0                                                                                           \
+    }
+
+struct predictor_options {
+    int batch;                        /* images a pass of the network; 0 means 16 */
+    const struct nn_backend *backend; /* NULL means nn_backend_onednn */
+};
+
+/* Reads a run folder and its best weights and compiles the network. Fails with one line on a folder that is
+ * no run and on a network that has no map of its input's size as output. */
+bool predictor_open(struct predictor *out, const char *run_folder, const struct predictor_options *o,
+                    struct err *err);
+void predictor_close(struct predictor *p);
+
+/* Pixels of a square and of a map: size * size. */
+size_t predictor_pixels(const struct predictor *p);
+
+/* squares [n, size, size] as prep_image makes them -> maps [n, size, size], numbers in 0..1. n may be any; a
+ * last batch that is not full is filled with black. Fails when the network gives something that is no number.
+ */
+bool predictor_run(struct predictor *p, const uint16_t *squares, size_t n, float *maps, struct err *err);
+
+/* The score: the sum of a map in double, so that the smallest values count. */
+double map_score(const float *map, size_t n);
+
+/* {"path", "task", "model", "epoch", "weights_sha256"}: a new reference. */
+json_t *predictor_json(const struct predictor *p);
+
+#endif

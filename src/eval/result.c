@@ -1,0 +1,357 @@
+#include "eval/result.h"
+
+#include "base/csv.h"
+#include "base/mem.h"
+#include "eval/interval.h"
+#include "eval/roc.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_malignant(const struct eval_case *k)
+{
+    return k->item->label == LABEL_MALIGNANT;
+}
+
+void result_scores_make(struct result_scores *out, const struct cases *c)
+{
+    *out =
+        (struct result_scores){mem_new(c->count + 1, sizeof(double)), mem_new(c->count + 1, sizeof(bool)), 0};
+    for (size_t i = 0; i < c->count; i++) {
+        if (!c->of[i].read)
+            continue;
+        out->score[out->n] = c->of[i].score;
+        out->malignant[out->n++] = is_malignant(&c->of[i]);
+    }
+}
+
+void result_scores_release(struct result_scores *s)
+{
+    free(s->score);
+    free(s->malignant);
+    *s = (struct result_scores){NULL, NULL, 0};
+}
+
+struct named_patient {
+    const char *patient;
+    size_t at;
+};
+
+static int compare_patients(const void *left, const void *right)
+{
+    const struct named_patient *a = left, *b = right;
+    const int order = strcmp(a->patient, b->patient);
+
+    return order ? order : a->at < b->at ? -1 : 1;
+}
+
+/* Numbers the patients of the cases that were read: group[] in the order of those cases. Returns how many. */
+static size_t group_by_patient(size_t *group, const struct cases *c)
+{
+    struct named_patient *p = mem_new(c->count + 1, sizeof *p);
+    size_t n = 0, groups = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->of[i].read) {
+            p[n] = (struct named_patient){c->of[i].item->patient, n};
+            n++;
+        }
+    }
+    qsort(p, n, sizeof *p, compare_patients);
+    for (size_t k = 0; k < n; k++) {
+        groups += k == 0 || strcmp(p[k].patient, p[k - 1].patient) != 0;
+        group[p[k].at] = groups - 1;
+    }
+    free(p);
+    return groups;
+}
+
+void result_count(json_t *data, const struct cases *c)
+{
+    size_t by_label[LABEL_COUNT] = {0}, images = 0;
+    size_t *group = mem_new(c->count + 1, sizeof *group);
+
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->of[i].read) {
+            images++;
+            by_label[c->of[i].item->label]++;
+        }
+    }
+    json_object_set_new(data, "images", json_integer((json_int_t)images));
+    json_object_set_new(data, "patients", json_integer((json_int_t)group_by_patient(group, c)));
+    for (int l = 0; l < LABEL_COUNT; l++)
+        json_object_set_new(data, data_label_name((enum data_label)l), json_integer((json_int_t)by_label[l]));
+    free(group);
+}
+
+/* Numbers that could not be computed are null. */
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *interval_json(struct interval i)
+{
+    return json_pack("{s:o, s:o, s:o}", "value", number(i.value), "low", number(i.low), "high",
+                     number(i.high));
+}
+
+static json_t *summary_json(const struct summary *s)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "mean", number(s->mean), "median", number(s->median), "q1",
+                     number(s->q1), "q3", number(s->q3), "share_above_half", number(s->share_above_half));
+}
+
+/* What the measures below share: the cases that were read, and whose they are. */
+struct sample {
+    const struct eval_case **of; /* [n] */
+    size_t *group;               /* [n] */
+    size_t n, groups;
+    uint64_t seed;
+};
+
+static void sample_make(struct sample *s, const struct cases *c, uint64_t seed)
+{
+    *s = (struct sample){.of = mem_new(c->count + 1, sizeof *s->of),
+                         .group = mem_new(c->count + 1, sizeof *s->group),
+                         .seed = seed};
+    for (size_t i = 0; i < c->count; i++)
+        if (c->of[i].read)
+            s->of[s->n++] = &c->of[i];
+    s->groups = group_by_patient(s->group, c);
+}
+
+static void sample_release(struct sample *s)
+{
+    free(s->of);
+    free(s->group);
+}
+
+static struct interval bootstrap(const struct sample *s, interval_statistic *statistic, const void *context)
+{
+    return interval_bootstrap(&(struct bootstrap){.statistic = statistic,
+                                                  .context = context,
+                                                  .group = s->group,
+                                                  .n = s->n,
+                                                  .groups = s->groups,
+                                                  .draws = EVAL_BOOTSTRAP_DRAWS,
+                                                  .seed = s->seed});
+}
+
+/* A measure of one image, NAN where it has none. */
+struct values {
+    const double *v;
+    size_t n;
+};
+
+static double weighted_mean(const void *values, const unsigned *weight)
+{
+    const struct values *x = values;
+    double sum = 0, count = 0;
+
+    for (size_t i = 0; i < x->n; i++) {
+        if (weight[i] > 0 && !isnan(x->v[i])) {
+            sum += weight[i] * x->v[i];
+            count += weight[i];
+        }
+    }
+    return count > 0 ? sum / count : NAN;
+}
+
+/* Mean with its interval, median, quartiles over the images with a non-empty truth, malignant ones only if
+ * wanted. */
+static json_t *overlap_summary(const struct sample *s, double (*measure)(const struct overlap *),
+                               bool malignant)
+{
+    double *value = mem_new(s->n + 1, sizeof *value), *defined = mem_new(s->n + 1, sizeof *defined);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const bool counts = s->of[i]->overlap.truth > 0 && (!malignant || is_malignant(s->of[i]));
+        value[i] = counts ? measure(&s->of[i]->overlap) : NAN;
+        if (counts)
+            defined[n++] = value[i];
+    }
+    const struct summary summary = summary_of(defined, n);
+    const struct interval mean = bootstrap(s, weighted_mean, &(struct values){value, s->n});
+    json_t *json = summary_json(&summary);
+    json_object_set_new(json, "images", json_integer((json_int_t)n));
+    json_object_set_new(json, "mean_low", number(mean.low));
+    json_object_set_new(json, "mean_high", number(mean.high));
+    free(value);
+    free(defined);
+    return json;
+}
+
+/* Mean over batches of images in their order, as training has it. */
+static double soft_batch_dice(const struct sample *s, size_t batch)
+{
+    struct overlap *o = mem_new(s->n + 1, sizeof *o);
+    double sum = 0;
+    size_t batches = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        o[i] = s->of[i]->overlap;
+    for (size_t i = 0; i < s->n; i += batch, batches++)
+        sum += overlap_soft_dice(o + i, s->n - i < batch ? s->n - i : batch);
+    free(o);
+    return batches > 0 ? sum / (double)batches : NAN;
+}
+
+static json_t *overlap_json(const struct sample *s, size_t batch)
+{
+    size_t empty = 0, kept_empty = 0;
+
+    for (size_t i = 0; i < s->n; i++) {
+        empty += s->of[i]->overlap.truth == 0;
+        kept_empty += s->of[i]->overlap.truth == 0 && s->of[i]->overlap.predicted == 0;
+    }
+    return json_pack("{s:f, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "cut", OVERLAP_CUT, "nonempty_truths",
+                     (json_int_t)(s->n - empty), "dice", overlap_summary(s, overlap_dice, false), "iou",
+                     overlap_summary(s, overlap_iou, false), "dice_malignant",
+                     overlap_summary(s, overlap_dice, true), "soft_batch_dice",
+                     number(soft_batch_dice(s, batch)), "batch", (json_int_t)batch, "empty_truths",
+                     (json_int_t)empty, "empty_truths_predicted_empty", (json_int_t)kept_empty);
+}
+
+static json_t *roc_json(const struct ranking *r)
+{
+    struct roc roc;
+    json_t *points = json_array();
+
+    roc_make(&roc, r);
+    for (size_t i = 0; i < roc.count; i++)
+        json_array_append_new(points, json_pack("[o, o, o]", number(roc.point[i].false_positive_rate),
+                                                number(roc.point[i].true_positive_rate),
+                                                number(roc.point[i].threshold)));
+    roc_release(&roc);
+    return points;
+}
+
+static json_t *score_json(const struct sample *s, const struct result_scores *scores)
+{
+    struct ranking r;
+
+    ranking_make(&r, scores->score, scores->malignant, scores->n);
+    const struct interval auc = bootstrap(s, ranking_auc, &r);
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}", "auc", number(auc.value), "auc_low",
+                             number(auc.low), "auc_high", number(auc.high), "auc_standard_error",
+                             number(ranking_auc_error(&r)), "roc", roc_json(&r));
+    ranking_release(&r);
+    return json;
+}
+
+static void set_share(json_t *json, const char *key, struct share s)
+{
+    json_object_set_new(json, key, interval_json(interval_wilson(s)));
+}
+
+static json_t *decision_json(const struct decision *d, const struct result_scores *s)
+{
+    struct confusion c = {0};
+
+    for (size_t i = 0; i < s->n; i++)
+        confusion_add(&c, d->band, s->score[i], s->malignant[i]);
+    json_t *json = json_pack("{s:s, s:f, s:f, s:s?}", "name", d->name, "low", d->band.low, "high",
+                             d->band.high, "chosen_on", d->chosen_on);
+    if (d->chosen_on) {
+        json_object_set_new(json, "chosen_on_same_images", json_boolean(d->same_images));
+        json_object_set_new(json, "wanted_sensitivity", json_real(d->wish.sensitivity));
+        json_object_set_new(json, "wanted_specificity", json_real(d->wish.specificity));
+    }
+    json_object_set_new(json, "confusion",
+                        json_pack("[[I, I], [I, I]]", (json_int_t)c.n[0][0], (json_int_t)c.n[0][1],
+                                  (json_int_t)c.n[1][0], (json_int_t)c.n[1][1]));
+    json_object_set_new(json, "three_way",
+                        json_pack("[[I, I, I], [I, I, I]]", (json_int_t)c.three[0][0],
+                                  (json_int_t)c.three[0][1], (json_int_t)c.three[0][2],
+                                  (json_int_t)c.three[1][0], (json_int_t)c.three[1][1],
+                                  (json_int_t)c.three[1][2]));
+    set_share(json, "accuracy", confusion_accuracy(&c));
+    json_object_set_new(json, "majority_class", number(share_value(confusion_majority(&c))));
+    set_share(json, "sensitivity", confusion_sensitivity(&c));
+    set_share(json, "specificity", confusion_specificity(&c));
+    set_share(json, "ppv", confusion_ppv(&c));
+    set_share(json, "npv", confusion_npv(&c));
+    json_object_set_new(json, "f1", number(confusion_f1(&c, 1)));
+    json_object_set_new(json, "f1_benign", number(confusion_f1(&c, 0)));
+    json_object_set_new(json, "f1_macro", number(confusion_f1_macro(&c)));
+    json_object_set_new(json, "balanced_accuracy", number(confusion_balanced_accuracy(&c)));
+    set_share(json, "specificity_at_high", confusion_specificity_at_high(&c));
+    set_share(json, "uncertain", confusion_uncertain(&c));
+    set_share(json, "malignant_called_benign", confusion_missed(&c));
+    return json;
+}
+
+static json_t *unreadable_json(const struct cases *c)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < c->count; i++)
+        if (!c->of[i].read)
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s}", "id", c->of[i].item->id, "error", c->of[i].error));
+    return list;
+}
+
+void result_measure(json_t *json, const struct result_input *in)
+{
+    struct result_scores scores;
+    struct sample s;
+    json_t *decisions = json_array();
+
+    result_scores_make(&scores, in->cases);
+    sample_make(&s, in->cases, in->seed);
+    json_object_set_new(json, "overlap", overlap_json(&s, in->batch));
+    json_object_set_new(json, "score", score_json(&s, &scores));
+    for (size_t i = 0; i < in->decisions; i++)
+        json_array_append_new(decisions, decision_json(&in->decision[i], &scores));
+    json_object_set_new(json, "decisions", decisions);
+    json_object_set_new(json, "answers_by",
+                        in->decisions > 0 ? json_string(in->decision[in->decisions - 1].name) : json_null());
+    json_object_set_new(json, "unreadable", unreadable_json(in->cases));
+    sample_release(&s);
+    result_scores_release(&scores);
+}
+
+static void put_measure(struct buf *b, bool measured, double value)
+{
+    if (measured)
+        csv_putf(b, "%.17g", value);
+    else
+        csv_put(b, "");
+}
+
+static void put_case(struct buf *b, const struct eval_case *k, const struct decision *in_force)
+{
+    const bool measured = k->overlap.truth > 0;
+
+    csv_put(b, k->item->id);
+    csv_put(b, k->item->patient);
+    csv_put(b, data_label_name(k->item->label));
+    csv_put(b, k->part);
+    csv_putf(b, "%.17g", k->score);
+    csv_put(b, in_force ? answer_name(band_answer(in_force->band, k->score)) : "");
+    put_measure(b, measured, overlap_dice(&k->overlap));
+    put_measure(b, measured, overlap_iou(&k->overlap));
+    csv_putf(b, "%zu", k->overlap.truth);
+    csv_putf(b, "%zu", k->overlap.predicted);
+    csv_putf(b, "masks/%s.png", k->item->id);
+    csv_put_end(b);
+}
+
+bool result_write_predictions(const char *path, const struct result_input *in, struct err *err)
+{
+    static const char HEADER[] =
+        "id,patient,label,part,score,answer,dice,iou,truth_pixels,predicted_pixels,mask\n";
+    struct buf b = BUF_INIT;
+
+    buf_adds(&b, HEADER);
+    for (size_t i = 0; i < in->cases->count; i++)
+        if (in->cases->of[i].read)
+            put_case(&b, &in->cases->of[i], in->decisions > 0 ? &in->decision[in->decisions - 1] : NULL);
+    bool ok = file_write(path, b.data, b.len, err);
+    buf_release(&b);
+    return ok;
+}

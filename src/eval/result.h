@@ -1,0 +1,45 @@
+/* eval/result.h: from measured cases to the numbers of result.json and the rows of predictions.csv
+ * (doc/formats.md). */
+#ifndef CLEARMASS_EVAL_RESULT_H
+#define CLEARMASS_EVAL_RESULT_H
+
+#include "eval/cases.h"
+#include "eval/confusion.h"
+#include "eval/referral.h"
+
+enum { EVAL_BOOTSTRAP_DRAWS = 2000, EVAL_DECISIONS = 2 };
+
+/* One pair of thresholds to be judged. */
+struct decision {
+    const char *name; /* "published", "given" or "chosen" */
+    struct band band;
+    const char *chosen_on;     /* what they were chosen on; NULL for thresholds that were not chosen */
+    bool same_images;          /* chosen on the very images they are judged on */
+    struct referral_wish wish; /* of chosen ones */
+};
+
+struct result_input {
+    const struct cases *cases;
+    const struct decision *decision; /* [decisions]: the last is in force */
+    size_t decisions;                /* 0: the run's score is no opinion on malignancy */
+    size_t batch;                    /* of the soft batch Dice */
+    uint64_t seed;                   /* of the bootstrap */
+};
+
+/* The scores and truths of the cases that were read, as thresholds are chosen on them. Arrays are owned. */
+struct result_scores {
+    double *score;
+    bool *malignant;
+    size_t n;
+};
+void result_scores_make(struct result_scores *out, const struct cases *c);
+void result_scores_release(struct result_scores *s);
+
+/* Sets "overlap", "score", "decisions" and "unreadable" in json. */
+void result_measure(json_t *json, const struct result_input *in);
+/* The counts of "data": images, patients, benign, malignant, normal. */
+void result_count(json_t *data, const struct cases *c);
+
+bool result_write_predictions(const char *path, const struct result_input *in, struct err *err);
+
+#endif

@@ -1,0 +1,27 @@
+/* eval/thresholds.h: the two thresholds of a run: the published ones, or RUN/thresholds.json as an evaluation
+ * on the validation part chose them. */
+#ifndef CLEARMASS_EVAL_THRESHOLDS_H
+#define CLEARMASS_EVAL_THRESHOLDS_H
+
+#include "eval/predict.h"
+#include "eval/referral.h"
+
+/* The black-box U-Net paper's threshold and uncertain band on the sum of all pixels of a 224 x 224 map. */
+#define PUBLISHED_LOW  .0001
+#define PUBLISHED_HIGH 100.
+
+struct thresholds {
+    struct band band;
+    struct referral_wish wish;
+    size_t images; /* they were chosen on */
+};
+
+/* Writes RUN/thresholds.json: the band with the wish, and the hashes of the weights and of the data it
+ * belongs to. */
+bool thresholds_write(const struct thresholds *t, const struct predictor *p, struct err *err);
+
+/* *found is false, without a fault, where the run has none, and with a warning where they were chosen for
+ * other weights than the run's best ones. Fails on a file that is broken. */
+bool thresholds_read(struct thresholds *out, const struct predictor *p, bool *found, struct err *err);
+
+#endif
