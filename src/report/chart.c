@@ -10,7 +10,7 @@
 #define AXIS_COLOR "#7b8794"
 #define GRID_COLOR "#e4e8ec"
 
-enum { MAX_TICKS = 12, TEXT = 13, LEGEND_Y = 40, LETTER = 7 };
+enum { MAX_TICKS = 12, TEXT = 13, LEGEND_Y = 38, LETTER = 7 };
 
 static const char *const COLORS[CHART_COLORS] = {"#0072b2", "#d55e00", "#009e73", "#e69f00",
                                                  "#cc79a7", "#56b4e9", "#6b7280"};
@@ -24,10 +24,10 @@ const char *chart_color_text(enum chart_color c)
 int chart_ticks(double low, double high, bool whole, int max, double *out)
 {
     static const double STEPS[] = {1, 2, 5, 10};
-    double rough = (high - low) / max, power, step = 0;
+    double rough = (high - low) / (max - 1), power, step = 0;
     int n = 0;
 
-    if (!(high > low) || max < 1)
+    if (!(high > low) || max < 2)
         return 0;
     power = pow(10, floor(log10(rough)));
     for (int i = 0; i < 4 && step < rough * (1 - 1e-9); i++)
@@ -196,12 +196,11 @@ static void draw_series(struct buf *b, const struct chart *c, const struct chart
 static void draw_mark(struct buf *b, const struct chart *c)
 {
     double x = place_x(c, c->mark_x);
-    bool left = x > c->width * .6;
+    bool left = x > c->width * .9;
 
     svg_line(b, (struct svg_line){x, CHART_TOP, x, c->height - CHART_BOTTOM}, "#374151", 1.2,
              "stroke-dasharray=\"2 3\"");
-    svg_text(b, (struct svg_text){left ? x - 5 : x + 5, CHART_TOP + 11, left ? "end" : "start", 12, NULL},
-             c->mark);
+    svg_text(b, (struct svg_text){x, CHART_TOP - 4, left ? "end" : "middle", 12, "class=\"halo\""}, c->mark);
 }
 
 void chart_lines(struct buf *b, const struct chart *chart)

@@ -23,7 +23,7 @@ const char *chart_color_text(enum chart_color c);
 
 /* Margins of every plot inside its SVG, in its pixels: data at x_min lies at CHART_LEFT, data at x_max at
  * width - CHART_RIGHT, y_min at height - CHART_BOTTOM, y_max at CHART_TOP. */
-enum { CHART_LEFT = 58, CHART_RIGHT = 18, CHART_TOP = 56, CHART_BOTTOM = 44 };
+enum { CHART_LEFT = 58, CHART_RIGHT = 20, CHART_TOP = 62, CHART_BOTTOM = 44 };
 
 /* Round numbers (1, 2 or 5 times a power of ten apart) inside [low, high], at most max of them and about that
  * many; returns how many were written to out. Only whole numbers when whole is true. */

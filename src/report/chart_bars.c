@@ -18,7 +18,8 @@ enum {
     ROW_GAP = 22,
     STRIP_HEIGHT = 30,
     STRIP_GAP = 12,
-    NAME_WIDTH = 190,
+    NAME_WIDTH = 175,
+    SHORT_NAME_WIDTH = 95,
     LETTER = 7
 };
 
@@ -73,7 +74,9 @@ static void draw_bars(struct buf *b, const struct chart_histogram *h, size_t row
     }
     svg_text(b, (struct svg_text){CHART_LEFT - 7, bottom + 4.5, "end", TEXT, NULL}, "0");
     name = mem_printf("%s (%zu)", g->name, total);
-    svg_text(b, (struct svg_text){CHART_LEFT + 6, bottom - height - 6, "start", TEXT, "font-weight=\"600\""},
+    svg_text(b,
+             (struct svg_text){CHART_LEFT + 6, bottom - height - 6, "start", TEXT,
+                               "class=\"halo\" font-weight=\"600\""},
              name);
     free(name);
 }
@@ -111,7 +114,7 @@ static void draw_band(struct buf *b, const struct chart_histogram *h)
 static void draw_x_axis(struct buf *b, const struct chart_histogram *h)
 {
     double ticks[MAX_TICKS], bottom = h->height - CHART_BOTTOM;
-    int n = chart_ticks(h->x_min, h->x_max, h->log10, 12, ticks);
+    int n = chart_ticks(h->x_min, h->x_max, h->log10, h->log10 ? 15 : 11, ticks);
 
     for (int i = 0; i < n; i++) {
         double x = place(h, ticks[i]);
@@ -147,26 +150,28 @@ void chart_histogram(struct buf *b, const struct chart_histogram *h)
     svg_end(b);
 }
 
-static double place_share(int width, double share)
+/* Between the names, left pixels wide, and the right margin. */
+static double place_share(int left, int width, double share)
 {
-    return NAME_WIDTH + fmin(1, fmax(0, share)) * (width - NAME_WIDTH - CHART_RIGHT);
+    return left + fmin(1, fmax(0, share)) * (width - left - CHART_RIGHT - 4);
 }
 
 static void draw_interval(struct buf *b, int width, double y, const struct chart_interval *r)
 {
     const char *color = chart_color_text(CHART_BLUE);
-    double x0 = place_share(width, r->low), x1 = place_share(width, r->high);
+    double x0 = place_share(SHORT_NAME_WIDTH, width, r->low),
+           x1 = place_share(SHORT_NAME_WIDTH, width, r->high);
 
-    svg_text(b, (struct svg_text){NAME_WIDTH - 12, y + 4.5, "end", TEXT, NULL}, r->name);
+    svg_text(b, (struct svg_text){SHORT_NAME_WIDTH - 12, y + 4.5, "end", TEXT, NULL}, r->name);
     if (isfinite(r->low) && isfinite(r->high)) {
         svg_line(b, (struct svg_line){x0, y, x1, y}, color, 2, NULL);
         svg_line(b, (struct svg_line){x0, y - 5, x0, y + 5}, color, 2, NULL);
         svg_line(b, (struct svg_line){x1, y - 5, x1, y + 5}, color, 2, NULL);
     }
     if (isfinite(r->value))
-        svg_circle(b, place_share(width, r->value), y, 5, color);
+        svg_circle(b, place_share(SHORT_NAME_WIDTH, width, r->value), y, 5, color);
     if (isfinite(r->reference)) {
-        double x = place_share(width, r->reference);
+        double x = place_share(SHORT_NAME_WIDTH, width, r->reference);
         bool left = x > width * .7;
         svg_line(b, (struct svg_line){x, y - 11, x, y + 11}, chart_color_text(CHART_VERMILION), 2.5, NULL);
         if (r->reference_name)
@@ -177,13 +182,15 @@ static void draw_interval(struct buf *b, int width, double y, const struct chart
 
 void chart_intervals(struct buf *b, int width, const struct chart_interval *rows, size_t n)
 {
-    const int row = 32, top = 22;
+    const int row = 32, top = 46;
     int bottom = top + (int)n * row;
     char label[16];
 
     svg_begin(b, width, bottom + 26, "shares with 95 % intervals");
+    svg_text(b, (struct svg_text){SHORT_NAME_WIDTH, 16, "start", 15, "font-weight=\"600\""},
+             "Shares with 95 % intervals");
     for (int i = 0; i <= 5; i++) {
-        double x = place_share(width, i / 5.0);
+        double x = place_share(SHORT_NAME_WIDTH, width, i / 5.0);
         svg_line(b, (struct svg_line){x, top - 8, x, bottom}, GRID_COLOR, 1, NULL);
         snprintf(label, sizeof label, "%d %%", i * 20);
         svg_text(b, (struct svg_text){x, bottom + 17, "middle", 12, NULL}, label);
@@ -204,7 +211,8 @@ static void draw_strip(struct buf *b, int width, double y, const struct chart_pa
     svg_text(b, (struct svg_text){NAME_WIDTH - 12, y + STRIP_HEIGHT * .66, "end", TEXT, NULL}, r->name);
     for (int k = 0; k < CHART_PARTS && total > 0; k++) {
         double count = isfinite(r->count[k]) ? r->count[k] : 0;
-        double x0 = place_share(width, at / total), x1 = place_share(width, (at + count) / total);
+        double x0 = place_share(NAME_WIDTH, width, at / total),
+               x1 = place_share(NAME_WIDTH, width, (at + count) / total);
 
         at += count;
         if (count <= 0)

@@ -74,8 +74,8 @@ void curves_write(struct buf *b, const struct history *h, const json_t *run, boo
 {
     struct chart_series loss[] = {column(h, HISTORY_LOSS, "training", CHART_BLUE),
                                   column(h, HISTORY_VAL_LOSS, "validation", CHART_VERMILION)};
-    struct chart_series dice[] = {column(h, HISTORY_DICE_COEF, "training, soft", CHART_BLUE),
-                                  column(h, HISTORY_VAL_DICE_COEF, "validation, soft", CHART_VERMILION),
+    struct chart_series dice[] = {column(h, HISTORY_DICE_COEF, "training", CHART_BLUE),
+                                  column(h, HISTORY_VAL_DICE_COEF, "validation", CHART_VERMILION),
                                   column(h, HISTORY_VAL_DICE, "validation, cut at .5", CHART_GREEN)};
     struct chart_series auc[] = {column(h, HISTORY_VAL_AUC, "validation", CHART_VERMILION)};
 
@@ -100,10 +100,10 @@ void curves_write(struct buf *b, const struct history *h, const json_t *run, boo
                             .n_series = 1},
              run, cursor);
     draw_cases(b, h, run, cursor);
-    buf_adds(b, "</div>\n<p class=\"note\">Soft Dice is taken over the whole batch from the network's shades "
-                "of grey, as "
-                "published; Dice cut at .5 is the mean over single images with a lesion. They are different "
-                "measures. ");
+    buf_adds(
+        b, "</div>\n<p class=\"note\">The Dice of training and validation is soft, as published: taken over "
+           "the whole batch from the network's shades of grey. Dice cut at .5 is the mean over single images "
+           "with a lesion, another measure. ");
     html_text(b, source_norm(run));
     buf_adds(b, "</p>\n");
 }
@@ -134,9 +134,9 @@ static void table(struct buf *b, const char *title, json_t *object)
 {
     if (!json_is_object(object))
         return;
-    buf_addf(b, "<h3>%s</h3>\n<div class=\"wide\"><table class=\"facts\"><tbody>\n", title);
+    buf_addf(b, "<section><h3>%s</h3>\n<table class=\"facts\"><tbody>\n", title);
     rows(b, object, "");
-    buf_adds(b, "</tbody></table></div>\n");
+    buf_adds(b, "</tbody></table></section>\n");
 }
 
 void curves_write_settings(struct buf *b, const json_t *run)
@@ -147,7 +147,6 @@ void curves_write_settings(struct buf *b, const json_t *run)
     html_row(b, "task", source_task(run));
     html_row(b, "network", source_text(run, "model"));
     html_row(b, "program", source_text(run, "program"));
-    html_row(b, "command", source_text(run, "command"));
     if (json_is_object(init)) {
         html_row(b, "began from", source_text(init, "path"));
         html_row(b, "SHA-256 of those weights", source_text(init, "sha256"));
@@ -155,8 +154,10 @@ void curves_write_settings(struct buf *b, const json_t *run)
         html_row(b, "began from", "random weights");
     }
     buf_adds(b, "</tbody></table></div>\n");
+    buf_adds(b, "<div class=\"columns\">\n");
     table(b, "Data", source_at(run, "data"));
     table(b, "Input", source_at(run, "input"));
     table(b, "Options of the training", source_at(run, "train"));
     table(b, "State", source_at(run, "state"));
+    buf_adds(b, "</div>\n");
 }

@@ -201,6 +201,7 @@ static void write_cases(struct buf *b, const struct history *h)
     for (size_t i = 0; i < h->n_cases; i++) {
         const struct history_case *c = &h->cases[i];
         double best = NAN;
+        char score[HTML_SCORE_TEXT];
         if (!c->id)
             continue;
         for (size_t k = 0; k < c->n; k++)
@@ -213,7 +214,8 @@ static void write_cases(struct buf *b, const struct history *h)
         html_number(b, c->dice[c->n - 1], 3);
         buf_adds(b, "</td><td class=\"n\">");
         html_number(b, best, 3);
-        buf_addf(b, "</td><td class=\"n\">%.4g</td></tr>\n", c->score[c->n - 1]);
+        html_score_text(c->score[c->n - 1], score);
+        buf_addf(b, "</td><td class=\"n\">%s</td></tr>\n", score);
     }
     buf_adds(b, "</tbody></table></div>\n<p class=\"note\">The score is the sum of the predicted mask. Dice "
                 "is empty where there "

@@ -42,6 +42,7 @@ static const char STYLE[] =
     "th,td{padding:4px 12px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\n"
     "thead th{border-bottom:2px solid #9aa5b1;font-weight:600;vertical-align:bottom}\n"
     "tbody th{font-weight:500}\n"
+    ".measures th{white-space:nowrap}\n"
     "td.n,th.n{text-align:right;white-space:nowrap}\n"
     ".wide{overflow-x:auto}\n"
     ".facts th{width:230px;color:var(--soft)}\n"
@@ -55,18 +56,23 @@ static const char STYLE[] =
     ".cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(460px,1fr));gap:18px 24px}\n"
     "figure{margin:0;break-inside:avoid}\n"
     ".shots{display:flex;gap:6px;background:#000;align-items:center;justify-content:center}\n"
-    ".shots img{flex:1 1 0;min-width:0;max-height:330px;object-fit:contain}\n"
+    ".pair>*,.cards>*{min-width:0}\n"
+    ".columns{columns:2 430px;column-gap:28px}.columns section{break-inside:avoid;padding-top:1px}\n"
+    ".columns .facts th{width:150px}\n"
+    ".shots img{flex:var(--shape) 1 0;min-width:0;height:auto}\n"
     "figcaption b{color:var(--ink);overflow-wrap:anywhere}\n"
     "svg{max-width:100%;height:auto;display:block}\n"
     "svg text{font-family:inherit;fill:#1b2430}\n"
     ".key{display:inline-block;width:22px;height:0;border-top:3px solid;vertical-align:middle;margin:0 5px "
     "2px 10px}\n"
+    ".halo{paint-order:stroke;stroke:#fff;stroke-width:3px}\n"
+    "p.note{max-width:105ch}\n"
     "code,.mono{font-family:ui-monospace,\"DejaVu Sans "
     "Mono\",Menlo,monospace;font-size:13px;overflow-wrap:anywhere}\n"
     "footer{margin-top:40px}\n"
     "@page{size:A4;margin:15mm 14mm}\n"
     "@media print{body{font-size:10.5pt}main{max-width:none;padding:0}.noprint{display:none!important}"
-    "h2,h3{break-after:avoid}tr,.summary,.disclaimer{break-inside:avoid}h2{margin-top:22px}"
+    "h2,h3{break-after:avoid}tr,.summary,.disclaimer,.matrix,.pair>div{break-inside:avoid}h2{margin-top:22px}"
     ".pair{grid-template-columns:1fr 1fr;gap:8px 16px}.cards{grid-template-columns:1fr 1fr;gap:12px 14px}"
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
     "@media (max-width:560px){.pair,.cards{grid-template-columns:1fr}main{padding:16px}}\n"
@@ -149,6 +155,11 @@ void html_number(struct buf *b, double v, int decimals)
         buf_adds(b, "&ndash;");
 }
 
+void html_score_text(double score, char text[HTML_SCORE_TEXT])
+{
+    snprintf(text, HTML_SCORE_TEXT, fabs(score) >= 1000 ? "%.0f" : "%.4g", score);
+}
+
 void html_percent(struct buf *b, double share)
 {
     html_number(b, share * 100, 1);
@@ -205,7 +216,8 @@ bool html_jpeg(struct buf *b, const struct image *im, int quality, const char *a
     bool ok = jpeg_encode(&jpeg, im, quality, err);
 
     if (ok) {
-        buf_addf(b, "<img width=\"%d\" height=\"%d\" alt=\"", im->width, im->height);
+        buf_addf(b, "<img width=\"%d\" height=\"%d\" style=\"--shape:%.3f\" alt=\"", im->width, im->height,
+                 (double)im->width / im->height);
         html_text(b, alt);
         buf_adds(b, "\" src=\"data:image/jpeg;base64,");
         buf_add_base64(b, jpeg.data, jpeg.len);

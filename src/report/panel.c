@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "image/tone.h"
 #include "image/warp.h"
+#include "report/html.h"
 
 #include <assert.h>
 #include <math.h>
@@ -50,13 +51,14 @@ static void headings(struct image *canvas, int y, int side)
 /* The id, cut with dots where it would push the numbers off the picture. */
 static char *caption(const struct panel_case *c, int width)
 {
-    char dice[32] = "truth empty";
+    char dice[32] = "truth empty", score[HTML_SCORE_TEXT];
     char *tail, *all;
     int room;
 
     if (!isnan(c->dice))
         snprintf(dice, sizeof dice, "Dice %.3f", c->dice);
-    tail = mem_printf("  %s  %s  score %.4g", c->label, dice, c->score);
+    html_score_text(c->score, score);
+    tail = mem_printf("  %s  %s  score %s", c->label, dice, score);
     room = width / (DRAW_TEXT_WIDTH * TEXT_SCALE) - (int)strlen(tail);
     if (room < 8)
         room = 8;

@@ -115,10 +115,10 @@ static float cut_of(const struct image *map)
 
 static void draw_marks(struct views *v)
 {
-    const struct draw_contour truth = {cut_of(&v->truth), 2, PANEL_TRUTH_COLOR};
+    const struct draw_contour truth = {cut_of(&v->truth), 3, PANEL_TRUTH_COLOR};
     const struct draw_contour prediction = {CUT, 2, PANEL_PREDICTION_COLOR};
 
-    draw_heat(&v->shown, &v->prediction, .35F);
+    draw_heat(&v->shown, &v->prediction, .25F);
     draw_contour(&v->shown, &v->truth, &truth);
     draw_contour(&v->shown, &v->prediction, &prediction);
 }
@@ -146,35 +146,36 @@ static bool detail_box(struct image_box *out, const struct views *v)
     return true;
 }
 
-static bool write_marked(struct buf *b, struct views *v, const char *alt, struct err *err)
+static bool write_jpeg(struct buf *b, const struct views *v, const char *alt, struct err *err)
 {
-    if (!views_fit(v, err))
-        return false;
-    draw_marks(v);
     return html_jpeg(b, &v->shown, JPEG_QUALITY, alt, err);
 }
 
-static bool write_plain(struct buf *b, const struct views *v, const char *id, struct err *err)
+/* The box of v, made as large as a picture is; out is a fresh set. */
+static bool views_cut(struct views *out, const struct views *v, struct image_box box, struct err *err)
 {
-    struct views small = VIEWS_INIT;
-    bool ok = image_copy(&small.shown, &v->shown, err) && image_copy(&small.truth, &v->truth, err) &&
-              image_copy(&small.prediction, &v->prediction, err) && views_fit(&small, err) &&
-              html_jpeg(b, &small.shown, JPEG_QUALITY, id, err);
-
-    views_release(&small);
-    return ok;
+    return image_crop(&out->shown, &v->shown, box, err) && image_crop(&out->truth, &v->truth, box, err) &&
+           image_crop(&out->prediction, &v->prediction, box, err) && views_fit(out, err);
 }
 
-static bool write_detail(struct buf *b, const struct views *v, struct err *err)
+static bool write_pictures(struct buf *b, const struct views *v, const char *id, struct err *err)
 {
-    struct views part = VIEWS_INIT;
-    struct image_box box;
-    bool ok = true;
+    struct views whole = VIEWS_INIT, part = VIEWS_INIT;
+    struct image_box box = {0, 0, v->shown.width, v->shown.height};
+    bool ok = views_cut(&whole, v, box, err) && write_jpeg(b, &whole, id, err);
 
-    if (detail_box(&box, v))
-        ok = image_crop(&part.shown, &v->shown, box, err) && image_crop(&part.truth, &v->truth, box, err) &&
-             image_crop(&part.prediction, &v->prediction, box, err) &&
-             write_marked(b, &part, "enlarged", err);
+    if (ok) {
+        draw_marks(&whole);
+        ok = write_jpeg(b, &whole, "with marks", err);
+    }
+    if (ok && detail_box(&box, v)) {
+        ok = views_cut(&part, v, box, err);
+        if (ok) {
+            draw_marks(&part);
+            ok = write_jpeg(b, &part, "enlarged, with marks", err);
+        }
+    }
+    views_release(&whole);
     views_release(&part);
     return ok;
 }
@@ -186,8 +187,7 @@ bool picture_write(struct buf *b, const struct picture_place *where, bool *found
 
     if (ok && *found) {
         buf_adds(b, "<div class=\"shots\">");
-        ok = write_plain(b, &v, where->id, err) && write_detail(b, &v, err) &&
-             write_marked(b, &v, "marked", err);
+        ok = write_pictures(b, &v, where->id, err);
         buf_adds(b, "</div>\n");
     }
     views_release(&v);

@@ -115,7 +115,7 @@ static void measure_row(struct buf *b, const struct measure *m, double value)
 
 static void measures(struct buf *b, const json_t *d)
 {
-    buf_adds(b, "<div class=\"wide\"><table><caption>Measures of the yes-or-no "
+    buf_adds(b, "<div class=\"wide\"><table class=\"measures\"><caption>Measures of the yes-or-no "
                 "answer</caption><thead><tr><th></th><th class=\"n\">value</th>"
                 "<th class=\"n\">95&nbsp;% interval</th><th></th></tr></thead><tbody>\n");
     for (size_t i = 0; i < N_SHARES; i++) {
@@ -249,12 +249,54 @@ static void decision(struct buf *b, const struct source *s, const json_t *d)
     origin(b, d, source_at(s->result, "data"));
     buf_adds(b, "<div class=\"pair\"><div>\n");
     matrix(b, d);
-    measures(b, d);
-    intervals(b, d);
     buf_adds(b, "</div><div>\n");
     three_way(b, d);
+    buf_adds(b, "</div><div>\n");
+    intervals(b, d);
+    buf_adds(b, "</div><div>\n");
     distribution(b, s, d);
     buf_adds(b, "</div></div>\n");
+    measures(b, d);
+}
+
+static void overview_row(struct buf *b, const json_t *decisions, const char *name, const char *measure)
+{
+    buf_addf(b, "<tr><th>%s</th>", name);
+    for (size_t i = 0; i < json_array_size(decisions); i++) {
+        const json_t *m = source_at(json_array_get(decisions, i), measure);
+        buf_adds(b, "<td class=\"n\">");
+        if (json_is_number(m)) {
+            html_number(b, json_number_value(m), 3);
+        } else {
+            html_number(b, source_number(m, "value"), 3);
+            buf_adds(b, " [");
+            html_number(b, source_number(m, "low"), 3);
+            buf_adds(b, ", ");
+            html_number(b, source_number(m, "high"), 3);
+            buf_adds(b, "]");
+        }
+        buf_adds(b, "</td>");
+    }
+    buf_adds(b, "</tr>\n");
+}
+
+static void overview(struct buf *b, const json_t *decisions)
+{
+    if (json_array_size(decisions) == 0)
+        return;
+    buf_adds(b, "<table class=\"measures\"><caption>Sets of thresholds side by side, with 95&nbsp;% "
+                "intervals</caption><thead><tr><th></th>");
+    for (size_t i = 0; i < json_array_size(decisions); i++) {
+        buf_adds(b, "<th class=\"n\">");
+        html_text(b, source_text(json_array_get(decisions, i), "name"));
+        buf_adds(b, "</th>");
+    }
+    buf_adds(b, "</tr></thead><tbody>\n");
+    overview_row(b, decisions, "accuracy", "accuracy");
+    overview_row(b, decisions, "majority class", "majority_class");
+    overview_row(b, decisions, "sensitivity", "sensitivity");
+    overview_row(b, decisions, "specificity", "specificity");
+    buf_adds(b, "</tbody></table>\n");
 }
 
 static void roc(struct buf *b, const json_t *result)
@@ -294,9 +336,7 @@ static void roc(struct buf *b, const json_t *result)
     c.note = note;
     buf_adds(b, "<figure>");
     chart_lines(b, &c);
-    buf_adds(b, "<figcaption>Every threshold at once. The dots are the yes-or-no answers at the thresholds "
-                "below; the dotted "
-                "line is guessing.</figcaption></figure>\n");
+    buf_adds(b, "</figure>\n");
     free(note);
     free(x);
     free(y);
@@ -317,8 +357,16 @@ void section_decisions(struct buf *b, const struct source *s)
     buf_adds(b, "<p>The score of an image is the sum of its predicted mask. Normal images count as benign in "
                 "every two-class "
                 "number.</p>\n");
+    buf_adds(b, "<div class=\"pair\"><div>\n");
     if (ranked)
         roc(b, s->result);
+    buf_adds(b, "</div><div>\n");
+    overview(b, decisions);
+    buf_adds(
+        b,
+        "<p class=\"note\">The ROC shows every threshold at once: the higher and the further left, the "
+        "better; the dotted "
+        "line is guessing. Each dot is the yes-or-no answer of one set of thresholds.</p>\n</div></div>\n");
     for (size_t i = 0; i < json_array_size(decisions); i++)
         decision(b, s, json_array_get(decisions, i));
 }

@@ -81,6 +81,8 @@ static struct ranked *rank_all(const struct source *s, rank_of *rank, size_t *n)
 
 static void caption(struct buf *b, const struct prediction *p)
 {
+    char score[HTML_SCORE_TEXT];
+
     buf_adds(b, "<figcaption><b>");
     html_text(b, p->id);
     buf_adds(b, "</b><br>actual: ");
@@ -90,7 +92,8 @@ static void caption(struct buf *b, const struct prediction *p)
         html_text(b, p->answer);
         buf_adds(b, "</b>");
     }
-    buf_addf(b, " &middot; score %.4g &middot; Dice ", p->score);
+    html_score_text(p->score, score);
+    buf_addf(b, " &middot; score %s &middot; Dice ", score);
     html_number(b, p->dice, 3);
     buf_adds(b, "</figcaption>\n");
 }
@@ -195,12 +198,17 @@ bool section_examples(struct buf *b, const struct source *s, struct err *err)
         buf_adds(b, "</code>: the example pictures are left out.</p>\n");
         goto out;
     }
-    buf_adds(b, "<p class=\"note\">Each case: the image as it is, where the marks are small an enlarged "
-                "part, and the image with "
-                "the marks:<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the truth"
-                "<span class=\"key\" style=\"border-color:#ff8c00\"></span>outline of the prediction cut at "
-                ".5; the warm "
-                "glow is the prediction before the cut.</p>\n");
+    buf_adds(b,
+             "<p class=\"note\">Each case: the image as it is, the image with the marks and, where they are "
+             "small, that part "
+             "enlarged. Marks:<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the truth"
+             "<span class=\"key\" style=\"border-color:#ff8c00\"></span>outline of the prediction cut at "
+             ".5; the warm "
+             "glow is the prediction before the cut.</p>\n");
+    if (!strcmp(source_text(s->run, "task"), "black-box"))
+        buf_adds(b, "<p class=\"note\">Lesions that are not malignant are outlined too where the data set "
+                    "marks them, though "
+                    "this network was taught to leave them black.</p>\n");
     for (size_t i = 0; i < sizeof GROUPS / sizeof *GROUPS && ok; i++) {
         if (answers || !GROUPS[i].needs_answers)
             ok = write_group(b, s, &f, &GROUPS[i], err);

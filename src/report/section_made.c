@@ -20,7 +20,6 @@ static void measured(struct buf *b, const json_t *result)
         const char *name, *keys;
     } ROWS[] = {
         {"program", "program"},
-        {"command", "command"},
         {"weights of epoch", "run.epoch"},
         {"SHA-256 of the weights", "run.weights_sha256"},
         {"data set", "data.path"},

@@ -11,7 +11,7 @@ static void histogram(struct buf *b, const struct source *s)
 {
     size_t counts[BINS] = {0}, n = 0;
     const struct chart_group group = {"images with a lesion", counts, CHART_GREEN};
-    const struct chart_cut half = {.5, "1/2"};
+    const struct chart_cut half = {.5, "0.5"};
 
     for (size_t i = 0; i < s->table.count; i++) {
         double d = s->prediction[i].dice;
