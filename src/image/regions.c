@@ -50,7 +50,8 @@ static int32_t sets_join(struct sets *s, int32_t a, int32_t b)
     return s->parent[a] = b;
 }
 
-/* First pass: every pixel gets a label of the set its neighbours above and to the left are in. */
+/* First pass: every pixel gets a label of the set its neighbours above and to the left are in. Neighbours
+ * that touch each other are in one set already. */
 static void label_provisionally(int32_t *label, struct sets *s, const struct image *im, float threshold)
 {
     const int w = im->width;
@@ -58,34 +59,40 @@ static void label_provisionally(int32_t *label, struct sets *s, const struct ima
 
     for (int y = 0; y < im->height; y++) {
         int32_t *here = label + (size_t)y * (size_t)w;
-        const int32_t *above = y > 0 ? here - w : NULL;
         image_get_row(im, y, row);
         for (int x = 0; x < w; x++) {
-            int32_t set = 0;
+            const int32_t *above = y > 0 ? here + x - w : NULL;
             if (!(row[x] > threshold))
                 continue;
-            if (x > 0)
-                set = here[x - 1];
-            for (int k = x > 0 ? x - 1 : 0; above && k <= x + 1 && k < w; k++)
-                set = sets_join(s, set, above[k]);
+            int32_t set = above ? above[0] : 0;
+            if (set == 0) {
+                set = x > 0 ? here[x - 1] : 0;
+                if (set == 0 && above && x > 0)
+                    set = above[-1];
+                if (above && x + 1 < w)
+                    set = sets_join(s, set, above[1]);
+            }
             here[x] = set ? set : sets_add(s);
         }
     }
     free(row);
 }
 
-static void region_add(struct region *g, int x, int y, float v)
+/* Adds the pixels x0..x1-1 of row y. */
+static void region_add(struct region *g, int y, int x0, int x1, const float *row)
 {
     if (g->area == 0) {
-        g->box = (struct image_box){x, y, x + 1, y + 1};
-        g->peak = v;
+        g->box = (struct image_box){x0, y, x1, y + 1};
+        g->peak = row[x0];
     }
-    g->box.x0 = x < g->box.x0 ? x : g->box.x0;
-    g->box.x1 = x >= g->box.x1 ? x + 1 : g->box.x1;
+    g->box.x0 = x0 < g->box.x0 ? x0 : g->box.x0;
+    g->box.x1 = x1 > g->box.x1 ? x1 : g->box.x1;
     g->box.y1 = y + 1;
-    g->area++;
-    g->sum += v;
-    g->peak = fmaxf(g->peak, v);
+    g->area += (size_t)(x1 - x0);
+    for (int x = x0; x < x1; x++) {
+        g->sum += row[x];
+        g->peak = row[x] > g->peak ? row[x] : g->peak;
+    }
 }
 
 /* Second pass: sets become regions 1..count in the order of their first pixel. */
@@ -95,17 +102,18 @@ static void regions_collect(struct regions *r, struct sets *s, const struct imag
     float *row = mem_new((size_t)im->width, sizeof *row);
 
     for (int32_t i = 1; i < s->count; i++)
-        if (s->parent[i] == i)
-            number[i] = (int32_t)++r->count;
+        number[i] = s->parent[i] == i ? (int32_t)++r->count : number[s->parent[i]];
     r->region = mem_new(r->count + 1, sizeof *r->region);
-    int32_t *label = r->label;
     for (int y = 0; y < im->height; y++) {
+        int32_t *label = r->label + (size_t)y * (size_t)im->width;
         image_get_row(im, y, row);
-        for (int x = 0; x < im->width; x++, label++) {
-            if (*label == 0)
-                continue;
-            *label = number[sets_root(s, *label)];
-            region_add(&r->region[*label - 1], x, y, row[x]);
+        for (int x = 0, end; x < im->width; x = end) {
+            for (end = x; end < im->width && label[end] != 0; end++)
+                label[end] = number[label[end]];
+            if (end > x) /* what lies side by side is one region */
+                region_add(&r->region[label[x] - 1], y, x, end, row);
+            else
+                end = x + 1;
         }
     }
     free(number);
@@ -138,7 +146,7 @@ static void regions_sort(struct regions *r)
         r->region[i] = order[i].region;
         now[order[i].was] = (int32_t)i + 1;
     }
-    for (size_t i = 0; i < (size_t)r->width * (size_t)r->height; i++)
+    for (size_t i = 0, n = (size_t)r->width * (size_t)r->height; r->count > 1 && i < n; i++)
         r->label[i] = now[r->label[i]];
     free(order);
     free(now);

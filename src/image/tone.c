@@ -53,12 +53,22 @@ bool image_to_rgb(struct image *out, const struct image *im, struct err *err)
         return image_copy(out, im, err);
     if (!image_new(&rgb, im->width, im->height, 3, im->type, err))
         return false;
-    const size_t sample = image_bytes(im) / n;
-    const char *from = im->data;
-    char *to = rgb.data;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < 3; k++)
-            memcpy(to + (3 * i + k) * sample, from + i * sample, sample);
+    if (im->type == IMAGE_U8) {
+        const uint8_t *from = image_u8(im);
+        uint8_t *to = image_u8(&rgb);
+        for (size_t i = 0; i < n; i++)
+            to[3 * i] = to[3 * i + 1] = to[3 * i + 2] = from[i];
+    } else if (im->type == IMAGE_U16) {
+        const uint16_t *from = image_u16(im);
+        uint16_t *to = image_u16(&rgb);
+        for (size_t i = 0; i < n; i++)
+            to[3 * i] = to[3 * i + 1] = to[3 * i + 2] = from[i];
+    } else {
+        const float *from = image_f32(im);
+        float *to = image_f32(&rgb);
+        for (size_t i = 0; i < n; i++)
+            to[3 * i] = to[3 * i + 1] = to[3 * i + 2] = from[i];
+    }
     image_move(out, &rgb);
     return true;
 }
@@ -104,88 +114,96 @@ bool image_to_f32(struct image *out, const struct image *im, struct err *err)
 /* How often each value occurs: bin k stands for low + k * step. Samples that are no numbers are left out. */
 struct histogram {
     float low, step;
-    size_t bin[BINS], total;
+    size_t bin[BINS];
+    size_t first, last, total; /* occupied bins; samples */
 };
 
-static void range_find(const struct image *im, float *row, float *low, float *high)
+/* Whole numbers have bins of their own. */
+static void histogram_count(struct histogram *h, const struct image *im)
 {
-    const size_t n = (size_t)im->width * (size_t)im->channels;
+    const size_t n = image_pixels(im) * (size_t)im->channels;
+    const uint8_t *u8 = im->data;
+    const uint16_t *u16 = im->data;
 
-    *low = INFINITY;
-    *high = -INFINITY;
-    for (int y = 0; y < im->height; y++) {
-        image_get_row(im, y, row);
-        for (size_t i = 0; i < n; i++) {
-            if (!isfinite(row[i]))
-                continue;
-            *low = fminf(*low, row[i]);
-            *high = fmaxf(*high, row[i]);
-        }
+    h->low = 0;
+    h->step = 1;
+    if (im->type == IMAGE_U8)
+        for (size_t i = 0; i < n; i++)
+            h->bin[u8[i]]++;
+    else
+        for (size_t i = 0; i < n; i++)
+            h->bin[u16[i]]++;
+}
+
+static void histogram_count_reals(struct histogram *h, const struct image *im)
+{
+    const size_t n = image_pixels(im) * (size_t)im->channels;
+    const float *v = image_f32(im);
+    float low = INFINITY, high = -INFINITY;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(v[i]))
+            continue;
+        low = v[i] < low ? v[i] : low;
+        high = v[i] > high ? v[i] : high;
+    }
+    h->low = low <= high ? low : 0;
+    h->step = low < high ? (float)(((double)high - low) / (BINS - 1)) : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(v[i]))
+            continue;
+        const double k = h->step > 0 ? ((double)v[i] - low) / h->step : 0;
+        h->bin[k < BINS - 1 ? (size_t)k : BINS - 1]++;
     }
 }
 
-static void histogram_fill(struct histogram *h, const struct image *im)
+static struct histogram *histogram_new(const struct image *im)
 {
-    const size_t n = (size_t)im->width * (size_t)im->channels;
-    float *row = mem_new(n, sizeof *row);
-    float high;
+    struct histogram *h = mem_new(1, sizeof *h);
 
-    range_find(im, row, &h->low, &high);
-    /* Whole numbers keep bins of their own. */
-    h->step = im->type == IMAGE_F32 ? (float)(((double)high - h->low) / (BINS - 1)) : 1;
-    if (h->low > high) {
-        h->low = 0;
-        h->step = 0;
+    if (im->type == IMAGE_F32)
+        histogram_count_reals(h, im);
+    else
+        histogram_count(h, im);
+    h->first = BINS;
+    for (size_t k = 0; k < BINS; k++) {
+        if (h->bin[k] == 0)
+            continue;
+        h->first = k < h->first ? k : h->first;
+        h->last = k;
+        h->total += h->bin[k];
     }
-    for (int y = 0; y < im->height && h->step > 0; y++) {
-        image_get_row(im, y, row);
-        for (size_t i = 0; i < n; i++) {
-            if (!isfinite(row[i]))
-                continue;
-            double k = ((double)row[i] - h->low) / h->step;
-            h->bin[k < BINS - 1 ? (size_t)k : BINS - 1]++;
-            h->total++;
-        }
-    }
-    free(row);
+    h->first = h->first < BINS ? h->first : 0;
+    return h;
 }
 
-/* The first bin by which more than share of the samples from bin first on are passed. */
-static size_t histogram_bin_at(const struct histogram *h, size_t first, size_t samples, double share)
+/* The value of the first bin by which a share of the samples from bin first on are passed. */
+static float histogram_value_at(const struct histogram *h, size_t first, size_t samples, double share)
 {
-    const double wanted = share * (double)samples;
-    size_t passed = 0;
+    size_t passed = 0, k = first;
 
-    for (size_t k = first; k < BINS; k++) {
+    for (; k < h->last; k++) {
         passed += h->bin[k];
-        if (passed > 0 && (double)passed >= wanted)
-            return k;
+        if (passed > 0 && (double)passed >= share * (double)samples)
+            break;
     }
-    return BINS - 1;
+    return (float)(h->low + (double)k * h->step);
 }
 
 struct image_window image_window_find(const struct image *im, double low, double high)
 {
     assert(0 <= low && low < high && high <= 1);
-    struct histogram *h = mem_new(1, sizeof *h);
-    size_t last = BINS - 1, background = 0, seen = 0;
+    struct histogram *h = histogram_new(im);
+    size_t first = h->first + (h->last - h->first) / 50 + 1, seen = h->total;
 
-    histogram_fill(h, im);
-    while (last > 0 && h->bin[last] == 0)
-        last--;
-    for (size_t k = 0; k <= last / 50; k++)
-        background += h->bin[k];
-    seen = h->total - background;
-    size_t first = last / 50 + 1;
-    if ((double)seen < .01 * (double)h->total || seen == 0) {
-        first = 0;
+    for (size_t k = h->first; k < first; k++)
+        seen -= h->bin[k];
+    if (seen == 0 || (double)seen < .01 * (double)h->total) {
+        first = h->first;
         seen = h->total;
     }
-    const double black = histogram_bin_at(h, first, seen, low);
-    const double white = histogram_bin_at(h, first, seen, high);
-    struct image_window w = {(float)(h->low + black * h->step), (float)(h->low + white * h->step)};
-    if (!(h->step > 0))
-        w = (struct image_window){h->low, h->low};
+    struct image_window w = {histogram_value_at(h, first, seen, low),
+                             histogram_value_at(h, first, seen, high)};
     if (!(w.white > w.black))
         w.white = w.black + fmaxf(h->step, fmaxf(fabsf(w.black) * 1e-3f, 1e-6f));
     free(h);

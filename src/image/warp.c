@@ -122,15 +122,16 @@ static void row_add(float *restrict sum, const struct image *im, int y, float w)
     }
 }
 
-static void row_resize(float *to, const float *from, const struct axis *a, int width, int channels)
+static void row_resize(float *restrict to, const float *restrict from, const struct axis *a, int width,
+                       int channels)
 {
     for (int x = 0; x < width; x++) {
-        const struct taps t = a->tap[x];
-        for (int k = 0; k < channels; k++) {
-            const float *f = from + (size_t)t.first * (size_t)channels + k;
-            float sum = 0;
-            for (int j = 0; j < t.count; j++)
-                sum += t.weight[j] * f[(size_t)j * (size_t)channels];
+        const struct taps *t = &a->tap[x];
+        const float *f = from + (size_t)t->first * (size_t)channels;
+        for (int k = 0; k < channels; k++, f++) {
+            float sum = t->weight[0] * f[0];
+            for (int j = 1; j < t->count; j++)
+                sum += t->weight[j] * f[(size_t)j * (size_t)channels];
             *to++ = sum;
         }
     }
@@ -252,13 +253,19 @@ static float pixel_value(const struct sampler *s, int x, int y, int k)
     return value_at(im, ((size_t)y * (size_t)im->width + (size_t)x) * (size_t)im->channels + (size_t)k);
 }
 
+static double held(double v, double high)
+{
+    v = v < -1 ? -1 : v;
+    return v > high ? high : v;
+}
+
 static void pixel_sample(const struct sampler *s, double x, double y, float *to)
 {
     const int channels = s->im->channels;
 
     /* More than a pixel outside everything is fill; no whole number needs to be larger than that. */
-    x = fmin(fmax(x, -1), s->im->width);
-    y = fmin(fmax(y, -1), s->im->height);
+    x = held(x, s->im->width);
+    y = held(y, s->im->height);
     if (s->how->sampling == IMAGE_NEAREST) {
         for (int k = 0; k < channels; k++)
             to[k] = pixel_value(s, (int)floor(x + .5), (int)floor(y + .5), k);
