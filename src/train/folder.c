@@ -1,0 +1,297 @@
+#include "train/folder.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define DISCLAIMER "Research software, not a medical device."
+
+void folder_release(struct folder *f)
+{
+    run_release(&f->run);
+    manifest_release(&f->manifest);
+    split_release(&f->split);
+    free(f->init_path);
+    if (f->lock >= 0)
+        close(f->lock);
+    *f = (struct folder)FOLDER_INIT;
+}
+
+/* The lock goes with the process, however it ends. */
+static bool lock_folder(struct folder *f, struct err *err)
+{
+    f->lock = open(f->run.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (f->lock < 0)
+        return err_errno(err);
+    if (flock(f->lock, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    return errno == EWOULDBLOCK ? err_set(err, ERR_INPUT, "another process is training here")
+                                : err_errno(err);
+}
+
+static bool is_partial(const char *name)
+{
+    return name[0] == '.' && strstr(name, ".partial-");
+}
+
+/* What a killed process left half written; only the lock's holder may. */
+static void drop_partials(const char *folder, const struct file_list *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (is_partial(names->name[i])) {
+            char *path = file_join(folder, names->name[i]);
+            unlink(path);
+            free(path);
+        }
+    }
+}
+
+static bool drop_partial_panels(const struct folder *f, struct err *err)
+{
+    struct file_list names = FILE_LIST_INIT;
+    char *folder = run_path(&f->run, "epochs");
+    bool ok = !file_is_folder(folder) || file_list_read(&names, folder, err);
+
+    if (ok)
+        drop_partials(folder, &names);
+    file_list_release(&names);
+    free(folder);
+    return ok;
+}
+
+/* A folder without run.json may hold only what a killed beginning left. */
+static bool check_names(struct folder *f, const struct file_list *names, struct err *err)
+{
+    f->fresh = true;
+    for (size_t i = 0; i < names->count; i++)
+        f->fresh = f->fresh && strcmp(names->name[i], "run.json") != 0;
+    for (size_t i = 0; f->fresh && i < names->count; i++) {
+        if (!is_partial(names->name[i]) && strcmp(names->name[i], "split.csv") != 0)
+            return err_set(err, ERR_INPUT, "the folder is not empty and holds no run");
+    }
+    drop_partials(f->run.folder, names);
+    return drop_partial_panels(f, err);
+}
+
+static bool enter(struct folder *f, const struct train_job *job, struct err *err)
+{
+    struct file_list names = FILE_LIST_INIT;
+
+    f->run.folder = mem_copy_string(job->folder);
+    if (!file_make_folders(job->folder, err))
+        return false;
+    bool ok = lock_folder(f, err) && file_list_read(&names, job->folder, err) && check_names(f, &names, err);
+    file_list_release(&names);
+    if (!ok)
+        return err_at(err, "%s", job->folder);
+    if (f->fresh)
+        return true;
+    char *folder = f->run.folder;
+    f->run.folder = NULL;
+    ok = run_read(&f->run, folder, err);
+    free(folder);
+    return ok;
+}
+
+/* A run folder means its best weights. */
+static bool find_init(struct folder *f, const char *init, struct err *err)
+{
+    if (!init)
+        return true;
+    f->init_path = file_is_folder(init) ? file_join(init, "best.safetensors") : mem_copy_string(init);
+    if (file_exists(f->init_path))
+        return file_sha256(f->init_path, f->init_sha256, err);
+    if (file_is_folder(init))
+        return err_set(err, ERR_INPUT, "--init %s: there is no best.safetensors in it", init);
+    return err_set(err, ERR_INPUT, "--init %s: no such file or run", init);
+}
+
+/* Going on: needed again only when no epoch is whole yet, so it may be gone. */
+static bool remember_init(struct folder *f, struct err *err)
+{
+    if (f->fresh)
+        return err_set(err, ERR_INPUT, "%s: there is no run to go on with", f->run.folder);
+    const char *init = json_string_value(json_object_get(json_object_get(f->run.json, "init"), "path"));
+    f->init_path = init ? mem_copy_string(init) : NULL;
+    return true;
+}
+
+/* The split of a run this one begins from: kept when the data set is the same. *kept tells. */
+static bool inherit_split(struct folder *f, const struct train_job *job, bool *kept, struct err *err)
+{
+    struct run from = RUN_INIT;
+    bool ok = true;
+
+    *kept = false;
+    if (job->new_split || !job->init || !file_is_folder(job->init))
+        return true;
+    if (!run_read(&from, job->init, err))
+        return false;
+    if (from.task != RUN_PRETRAIN) {
+        bool same = !strcmp(from.manifest_sha256, f->manifest.sha256);
+        if (same)
+            *kept = ok = run_split(&f->split, &from, &f->manifest, err);
+        else if (job->task == RUN_BLACK_BOX)
+            ok =
+                err_set(err, ERR_INPUT,
+                        "%s is not the data set that %s was trained on; --new-split makes a split of its own",
+                        job->data, job->init);
+    }
+    run_release(&from);
+    return ok;
+}
+
+static bool decide_split(struct folder *f, const struct train_job *job, struct err *err)
+{
+    const struct train_options *o = &job->options;
+    bool kept;
+
+    if (!f->fresh)
+        return run_split(&f->split, &f->run, &f->manifest, err);
+    if (!inherit_split(f, job, &kept, err))
+        return false;
+    if (kept) {
+        log_info("split of %s kept", job->init);
+        return true;
+    }
+    if (!split_make(&f->split, &f->manifest, o->validation, (uint64_t)o->seed, err))
+        return err_at(err, "%s", job->data);
+    return true;
+}
+
+static bool same_init(const struct folder *f, const struct train_job *job, struct err *err)
+{
+    const json_t *init = json_object_get(f->run.json, "init");
+    const char *then = json_string_value(json_object_get(init, "sha256"));
+
+    if (job->resume || !strcmp(then ? then : "", f->init_sha256))
+        return true;
+    return err_set(err, ERR_INPUT, "the run was begun with --init %s, not %s (the weights differ)",
+                   then ? json_string_value(json_object_get(init, "path")) : "none",
+                   job->init ? job->init : "none");
+}
+
+static bool same_input(const struct folder *f, const struct train_job *job, struct err *err)
+{
+    const struct prep *then = &f->run.prep, *now = &job->prep;
+
+    if (then->size != now->size)
+        return err_set(err, ERR_INPUT, "the run was begun with --size %d, not %d", then->size, now->size);
+    if (then->fit != now->fit)
+        return err_set(err, ERR_INPUT, "the run was begun with --fit %s, not %s", prep_fit_name(then->fit),
+                       prep_fit_name(now->fit));
+    if (then->breast_crop != now->breast_crop)
+        return err_set(err, ERR_INPUT, "the run was begun %s --breast-crop",
+                       then->breast_crop ? "with" : "without");
+    return true;
+}
+
+/* Everything that must not change while a run goes on. */
+static bool same_run(const struct folder *f, const struct train_job *job, struct err *err)
+{
+    const struct run *r = &f->run;
+
+    if (r->task != job->task)
+        return err_set(err, ERR_INPUT, "this is a run of task %s", run_task_name(r->task));
+    if (r->model != job->model || r->channels != job->channels)
+        return err_set(err, ERR_INPUT, "this is a run of another network");
+    if (strcmp(r->manifest_sha256, f->manifest.sha256) != 0)
+        return err_set(err, ERR_INPUT, "the run was begun on another data set than %s (its manifest differs)",
+                       job->data);
+    return same_input(f, job, err) &&
+           train_options_same(&job->options, job->task, json_object_get(r->json, "train"), err) &&
+           same_init(f, job, err);
+}
+
+bool folder_open(struct folder *out, const struct train_job *job, struct err *err)
+{
+    struct folder f = FOLDER_INIT;
+    bool ok = (!job->data || manifest_read(&f.manifest, job->data, err)) &&
+              (job->resume || find_init(&f, job->init, err)) && enter(&f, job, err) &&
+              (!job->resume || remember_init(&f, err));
+
+    if (ok && !f.fresh && !same_run(&f, job, err))
+        ok = err_at(err, "%s", job->folder);
+    ok = ok && (!job->data || decide_split(&f, job, err));
+    if (!ok) {
+        folder_release(&f);
+        return false;
+    }
+    *out = f;
+    return true;
+}
+
+/* Absolute, so that a run can be asked from any folder. */
+static char *absolute(const char *path)
+{
+    char *real = realpath(path, NULL);
+    return real ? real : mem_copy_string(path);
+}
+
+static json_t *path_and(const char *path, const char *sha256)
+{
+    char *real = absolute(path);
+    json_t *json = json_pack("{s:s, s:s}", "path", real, "sha256", sha256);
+
+    free(real);
+    return json;
+}
+
+static json_t *data_json(const struct folder *f, const struct train_job *job, const struct folder_plan *plan)
+{
+    char *real = absolute(job->data ? job->data : "");
+    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I}", "path", job->data ? real : "", "manifest_sha256",
+                             f->manifest.sha256, "split_sha256", f->split_sha256, "train",
+                             (json_int_t)plan->train, "validation", (json_int_t)plan->validation);
+    free(real);
+    return json;
+}
+
+static json_t *run_json(const struct folder *f, const struct train_job *job, const struct folder_plan *plan)
+{
+    const struct prep *p = &job->prep;
+    json_t *cases = json_array();
+
+    for (int i = 0; i < plan->n_cases; i++)
+        json_array_append_new(cases, json_string(plan->cases[i]));
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:{s:i, s:i, s:s, s:b}, s:o, s:o, s:o, s:o}", "format", "clearmass-run-1",
+        "program", "clearmass " CLEARMASS_VERSION, "disclaimer", DISCLAIMER, "task", run_task_name(job->task),
+        "model", job->model->name, "input", "size", p->size, "channels", job->channels, "fit",
+        prep_fit_name(p->fit), "breast_crop", p->breast_crop, "data", data_json(f, job, plan), "init",
+        f->init_path ? path_and(f->init_path, f->init_sha256) : json_null(), "train",
+        train_options_json(&job->options, job->task), "cases", cases);
+    assert(json);
+    json_object_set_new(json, "state",
+                        json_pack("{s:i, s:i, s:s, s:n, s:b, s:s, s:s}", "epochs_done", 0, "best_epoch", 0,
+                                  "best_metric", plan->best_metric, "best_value", "finished", false,
+                                  "stopped", "", "best_sha256", ""));
+    return json;
+}
+
+bool folder_begin(struct folder *f, const struct train_job *job, const struct folder_plan *plan,
+                  struct err *err)
+{
+    char *path = run_path(&f->run, "split.csv"), *folder = mem_copy_string(f->run.folder);
+    bool ok = !job->data || split_write(&f->split, &f->manifest, path, f->split_sha256, err);
+
+    if (ok) {
+        f->run.json = run_json(f, job, plan);
+        ok = run_write(&f->run, err);
+    }
+    if (ok) {
+        run_release(&f->run);
+        ok = run_read(&f->run, folder, err); /* as everybody else will see it */
+    }
+    free(path);
+    free(folder);
+    return ok;
+}

@@ -1,0 +1,27 @@
+/* train/loss.h: what training makes small, and its gradient.
+ *
+ * truth and output are [n] numbers in 0..1, all pixels of a batch. Sums are double and are made in pieces of
+ * fixed size added in order, so they do not depend on the number of threads. */
+#ifndef CLEARMASS_TRAIN_LOSS_H
+#define CLEARMASS_TRAIN_LOSS_H
+
+#include <stddef.h>
+
+struct loss {
+    const char *name;
+    /* The loss; d loss / d output goes to grad[n] unless that is NULL. */
+    double (*measure)(const float *truth, const float *output, size_t n, float *grad);
+};
+
+/* "dice", "generalised-dice" or "bce-dice"; NULL when there is none of that name.
+ *   dice              -(2 I + 1) / (T + P + 1), I = sum t p, T = sum t, P = sum p: the ZF_UNET_224
+ * repository's dice_coef_loss, in [-1, 0] generalised-dice  1 - 2 sum_l w_l I_l / sum_l w_l (T_l + P_l) over
+ * lesion and background, w_l = 1 / max(T_l, 1)^2 (Sudre et al. 2017, arXiv 1707.03237), in [0, 1] bce-dice
+ * mean binary cross-entropy, outputs clipped to 1e-7 from 0 and 1 as Keras does (no gradient beyond), plus
+ * dice */
+const struct loss *loss_find(const char *name);
+
+/* The soft Dice coefficient of a whole batch, the published metric: minus the loss "dice". */
+double loss_soft_dice(const float *truth, const float *output, size_t n);
+
+#endif

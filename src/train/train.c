@@ -1,0 +1,469 @@
+#include "train/train.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "base/stop.h"
+#include "model/checkpoint.h"
+#include "train/feed.h"
+#include "train/folder.h"
+#include "train/loss.h"
+#include "train/norm.h"
+#include "train/optim.h"
+#include "train/state.h"
+#include "train/validate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Keras' default for the moving statistics. */
+#define MOMENTUM 0.99f
+
+struct trainer {
+    const struct train_job *job;
+    struct folder folder;
+    struct source source;
+    struct feed *feed;
+    struct nn_graph graph;
+    struct nn_exec learn, judge;
+    size_t batch, steps; /* images a step, steps an epoch */
+    size_t *order;       /* [n_train]: of this epoch */
+    size_t *norm_order;  /* [n_norm]: whole batches of training images, the same every time */
+    size_t n_norm;
+    float *values, *grads, *shown; /* [graph.n_values]: being trained; their gradients; as validated */
+    float *output_grad;            /* [batch, 1, size, size] */
+    const struct loss *loss;
+    struct optim optim;
+    struct train_state state;
+    struct journal journal;
+    struct validation validation;
+    enum train_best best;
+    struct progress progress; /* over all steps still to do */
+    size_t steps_done;
+};
+
+static const char *const BEST_NAMES[] = {
+    [TRAIN_BEST_LOSS] = "val_loss", [TRAIN_BEST_DICE] = "val_dice", [TRAIN_BEST_AUC] = "val_auc"};
+
+static void release(struct trainer *t)
+{
+    feed_free(t->feed);
+    source_close(&t->source);
+    nn_exec_release(&t->learn);
+    nn_exec_release(&t->judge);
+    nn_graph_release(&t->graph);
+    optim_release(&t->optim);
+    journal_release(&t->journal);
+    validation_release(&t->validation);
+    folder_release(&t->folder);
+    free(t->order);
+    free(t->norm_order);
+    free(t->values);
+    free(t->grads);
+    free(t->shown);
+    free(t->output_grad);
+}
+
+static bool open_source(struct trainer *t, struct err *err)
+{
+    const struct train_job *job = t->job;
+    const struct train_options *o = &job->options;
+
+    if (job->task == RUN_PRETRAIN) {
+        const struct source_ellipses how = {.size = job->prep.size,
+                                            .channels = job->channels,
+                                            .n_train = (size_t)o->steps * (size_t)o->batch,
+                                            .n_validation = (size_t)o->validation_steps * (size_t)o->batch,
+                                            .seed = (uint64_t)o->seed};
+        source_open_ellipses(&t->source, &how);
+        return true;
+    }
+    const struct source_data how = {.manifest = &t->folder.manifest,
+                                    .split = &t->folder.split,
+                                    .prep = job->prep,
+                                    .channels = job->channels,
+                                    .augment = {.flip_horizontal = o->flip_horizontal,
+                                                .flip_vertical = o->flip_vertical,
+                                                .shift_x = o->shift,
+                                                .shift_y = o->shift,
+                                                .rotate = o->rotate,
+                                                .zoom = o->zoom,
+                                                .brightness = o->brightness,
+                                                .fill_black = o->fill == TRAIN_FILL_BLACK},
+                                    .seed = (uint64_t)o->seed,
+                                    .black_box = job->task == RUN_BLACK_BOX};
+    return source_open_data(&t->source, &how, err);
+}
+
+static void plan_batches(struct trainer *t)
+{
+    const struct train_options *o = &t->job->options;
+    size_t n = t->source.n_train, wanted = o->norm_images ? (size_t)o->norm_images : n;
+    struct rng rng = rng_at((uint64_t)o->seed, RNG_SHUFFLE, UINT64_MAX, 0);
+
+    t->batch = (size_t)o->batch < n ? (size_t)o->batch : n;
+    t->steps = n / t->batch;
+    t->order = mem_new(n, sizeof *t->order);
+    t->norm_order = mem_new(n, sizeof *t->norm_order);
+    rng_permutation(&rng, t->norm_order, n);
+    t->n_norm = (wanted < n ? wanted : n) / t->batch * t->batch;
+    if (t->n_norm == 0)
+        t->n_norm = t->batch;
+    t->output_grad = mem_new(t->batch * (size_t)t->source.size * (size_t)t->source.size, sizeof(float));
+    t->feed = feed_new(&t->source, t->batch);
+}
+
+/* What the best epoch is chosen by. AUC needs both kinds of images, Dice a lesion; "auto" makes do with the
+ * loss. */
+static bool choose_best(struct trainer *t, struct err *err)
+{
+    static const enum train_best USUAL[RUN_TASK_COUNT] = {TRAIN_BEST_LOSS, TRAIN_BEST_DICE, TRAIN_BEST_AUC};
+    enum train_best wanted = (enum train_best)t->job->options.best;
+    size_t malignant = 0, regions = 0, n = t->source.n_validation;
+
+    for (size_t i = 0; i < n; i++) {
+        struct source_item item = t->source.item(t->source.self, i);
+        malignant += item.malignant;
+        regions += item.region && (item.malignant || t->job->task != RUN_BLACK_BOX);
+    }
+    t->best = wanted == TRAIN_BEST_AUTO ? USUAL[t->job->task] : wanted;
+    bool possible = t->best == TRAIN_BEST_AUC ? malignant > 0 && malignant < n
+                                              : t->best != TRAIN_BEST_DICE || regions > 0;
+    if (possible)
+        return true;
+    const char *why = t->best == TRAIN_BEST_AUC ? "malignant and other images" : "an image with a lesion";
+    if (wanted != TRAIN_BEST_AUTO)
+        return err_set(err, ERR_INPUT, "--best %s needs %s in validation",
+                       train_choice(&t->job->options, "best"), why);
+    log_warn("validation lacks %s: the best epoch is the one of the lowest loss", why);
+    t->best = TRAIN_BEST_LOSS;
+    return true;
+}
+
+static bool compile(struct trainer *t, struct err *err)
+{
+    const struct train_job *job = t->job;
+    struct nn_compile how = {.batch = (int)t->batch, .mode = NN_TRAIN};
+
+    job->model->build(&t->graph, (struct nn_shape){job->channels, job->prep.size, job->prep.size});
+    if (!nn_exec_init(&t->learn, job->backend, &t->graph, &how, err))
+        return false;
+    how.mode = NN_INFER;
+    if (!nn_exec_init(&t->judge, job->backend, &t->graph, &how, err))
+        return false;
+    t->values = mem_new(t->graph.n_values, sizeof *t->values);
+    t->grads = mem_new(t->graph.n_values, sizeof *t->grads);
+    t->shown = mem_new(t->graph.n_values, sizeof *t->shown);
+    return true;
+}
+
+static void begin_optimiser(struct trainer *t)
+{
+    const struct train_options *o = &t->job->options;
+
+    t->loss = loss_find(train_choice(o, "loss"));
+    t->optim = (struct optim){.kind = (enum optim_kind)o->optimizer,
+                              .learning_rate = o->learning_rate,
+                              .decay = o->decay,
+                              .momentum = o->momentum,
+                              .nesterov = o->nesterov,
+                              .graph = &t->graph};
+    optim_init(&t->optim);
+}
+
+/* From the last whole epoch, or from the weights the run begins with. */
+static bool load_weights(struct trainer *t, struct err *err)
+{
+    char *last = run_path(&t->folder.run, "last.safetensors");
+    bool begun = file_exists(last);
+
+    free(last);
+    if (begun)
+        return state_read_last(&t->folder.run, &t->optim, t->values, &t->state, err) &&
+               journal_read(&t->journal, &t->folder.run, t->state.epochs_done, err);
+    t->state = state_begin(&t->job->options);
+    journal_begin(&t->journal);
+    if (t->folder.init_path)
+        return checkpoint_read(t->folder.init_path, &t->graph, t->values, NULL, 0, NULL, err);
+    nn_graph_init_values(&t->graph, t->values, (uint64_t)t->job->options.seed);
+    return true;
+}
+
+static bool write_folder(struct trainer *t, struct err *err)
+{
+    const char *ids[RUN_CASES];
+
+    for (int i = 0; i < t->validation.n_cases; i++)
+        ids[i] = t->validation.cases[i].id;
+    const struct folder_plan plan = {.cases = ids,
+                                     .n_cases = t->validation.n_cases,
+                                     .train = t->source.n_train,
+                                     .validation = t->source.n_validation,
+                                     .best_metric = BEST_NAMES[t->best]};
+    return folder_begin(&t->folder, t->job, &plan, err);
+}
+
+static bool prepare(struct trainer *t, struct err *err)
+{
+    if (!open_source(t, err))
+        return false;
+    plan_batches(t);
+    if (!choose_best(t, err) || !compile(t, err))
+        return false;
+    begin_optimiser(t);
+    validation_init(&t->validation, &t->source, (uint64_t)t->job->options.seed);
+    if (t->folder.fresh && !write_folder(t, err))
+        return false;
+    return load_weights(t, err);
+}
+
+static void show_step(struct trainer *t, size_t step, double loss)
+{
+    char note[40];
+
+    snprintf(t->progress.what, sizeof t->progress.what, "epoch %d/%d step %zu/%zu", t->state.epochs_done + 1,
+             t->job->options.epochs, step, t->steps);
+    snprintf(note, sizeof note, "loss %.4f", loss);
+    progress_step(&t->progress, ++t->steps_done, note);
+}
+
+/* One update of the weights; the moving statistics come back from the backend with it. */
+static double take_step(struct trainer *t, const struct feed_batch *b, double *dice)
+{
+    const struct nn_backend *nn = t->learn.backend;
+    size_t n = b->n * (size_t)t->source.size * (size_t)t->source.size;
+    struct rng rng = rng_at((uint64_t)t->job->options.seed, RNG_DROPOUT, t->optim.iterations, 0);
+    const struct nn_step step = {.momentum = MOMENTUM, .dropout = true, .seed = rng_u64(&rng)};
+
+    nn->set(t->learn.self, t->values);
+    const float *output = nn->forward(t->learn.self, b->input, &step);
+    double loss = t->loss->measure(b->truth, output, n, t->output_grad);
+    *dice = loss_soft_dice(b->truth, output, n);
+    if (!isfinite(loss))
+        return loss;
+    nn->backward(t->learn.self, t->output_grad, t->grads, NULL);
+    nn->get(t->learn.self, t->values);
+    optim_step(&t->optim, t->values, t->grads);
+    return loss;
+}
+
+static bool cancelled(struct err *err)
+{
+    return err_set(err, ERR_CANCELLED, "stopped");
+}
+
+static bool not_a_number(const struct trainer *t, const char *what, struct err *err)
+{
+    return err_set(
+        err, ERR_INPUT,
+        "%s of epoch %d is not a number; a smaller --learning-rate may help (%d whole epochs are kept)", what,
+        t->state.epochs_done + 1, t->state.epochs_done);
+}
+
+static bool learn_epoch(struct trainer *t, struct train_metrics *m, struct err *err)
+{
+    uint64_t epoch = (uint64_t)t->state.epochs_done;
+    struct rng rng = rng_at((uint64_t)t->job->options.seed, RNG_SHUFFLE, epoch, 0);
+    const struct feed_pass pass = {SOURCE_LEARN, epoch, t->order, t->steps * t->batch};
+    struct feed_batch b;
+    double loss = 0, dice;
+    size_t step = 0;
+
+    rng_permutation(&rng, t->order, t->source.n_train);
+    feed_start(t->feed, &pass);
+    while (isfinite(loss) && !stop_requested() && feed_next(t->feed, &b)) {
+        loss = take_step(t, &b, &dice);
+        m->loss += loss;
+        m->dice_coef += dice;
+        show_step(t, ++step, loss);
+    }
+    feed_stop(t->feed);
+    if (!isfinite(loss))
+        return not_a_number(t, "the loss", err);
+    if (stop_requested())
+        return cancelled(err);
+    m->loss /= (double)t->steps;
+    m->dice_coef /= (double)t->steps;
+    return true;
+}
+
+/* The weights as they are validated: with statistics of their own, or with the moving ones. */
+static bool make_shown(struct trainer *t, struct err *err)
+{
+    const struct feed_pass pass = {SOURCE_PLAIN, 0, t->norm_order, t->n_norm};
+
+    memcpy(t->shown, t->values, t->graph.n_values * sizeof *t->shown);
+    if (t->job->options.norm == TRAIN_NORM_KERAS)
+        return true;
+    t->learn.backend->set(t->learn.self, t->values);
+    return norm_recompute(&t->learn, &t->graph, t->feed, &pass, t->shown, err);
+}
+
+static double value_of(const struct train_metrics *m, enum train_best best)
+{
+    return best == TRAIN_BEST_LOSS ? m->val_loss : best == TRAIN_BEST_DICE ? m->val_dice : m->val_auc;
+}
+
+static void log_epoch(const struct trainer *t, const struct train_metrics *m, bool best)
+{
+    char dice[32] = "", auc[32] = "";
+
+    if (isfinite(m->val_dice))
+        snprintf(dice, sizeof dice, "  val dice %.3f", m->val_dice);
+    if (isfinite(m->val_auc))
+        snprintf(auc, sizeof auc, "  auc %.3f", m->val_auc);
+    log_info("epoch %d/%d  loss %.4f  dice %.3f  val loss %.4f%s%s  %.0f s%s", t->state.epochs_done,
+             t->job->options.epochs, m->loss, m->dice_coef, m->val_loss, dice, auc, m->seconds,
+             best ? "  best" : "");
+}
+
+static bool tell_watcher(struct trainer *t, const struct train_metrics *m, bool best, struct err *err)
+{
+    const struct train_watcher *w = &t->job->watcher;
+    const struct train_epoch e = {.run = &t->folder.run,
+                                  .epoch = t->state.epochs_done,
+                                  .epochs = t->job->options.epochs,
+                                  .best = best,
+                                  .metrics = m,
+                                  .cases = t->validation.cases,
+                                  .n_cases = t->validation.n_cases};
+
+    return !w->epoch || w->epoch(w->self, &e, err);
+}
+
+static bool stopped_early(const struct trainer *t)
+{
+    int patience = t->job->options.early_stop;
+    return patience && t->state.epochs_done - t->state.best_epoch >= patience;
+}
+
+static bool finished(const struct trainer *t)
+{
+    return t->state.epochs_done >= t->job->options.epochs || stopped_early(t);
+}
+
+static bool note_state(struct trainer *t, const char *stopped, struct err *err)
+{
+    const struct state_note note = {.best_metric = BEST_NAMES[t->best],
+                                    .finished = finished(t),
+                                    .stopped = *stopped           ? stopped
+                                               : stopped_early(t) ? "early"
+                                                                  : ""};
+
+    json_object_set_new(t->folder.run.json, "train", train_options_json(&t->job->options, t->job->task));
+    return state_note(&t->folder.run, &t->state, &note, err);
+}
+
+static void advance(struct trainer *t, const struct train_metrics *m, bool *best)
+{
+    const struct train_options *o = &t->job->options;
+    struct train_state *s = &t->state;
+    struct plateau plateau = {.factor = o->plateau_factor,
+                              .patience = o->plateau_patience,
+                              .epsilon = o->plateau_epsilon,
+                              .min_rate = o->plateau_min_rate,
+                              .best = s->plateau_best,
+                              .wait = s->plateau_wait};
+
+    s->epochs_done++;
+    s->iterations = t->optim.iterations;
+    *best = state_is_better(s, value_of(m, t->best), m->val_loss, t->best != TRAIN_BEST_LOSS);
+    if (*best) {
+        s->best_epoch = s->epochs_done;
+        s->best_value = value_of(m, t->best);
+        s->best_loss = m->val_loss;
+    }
+    if (o->schedule == TRAIN_SCHEDULE_PLATEAU)
+        s->learning_rate = plateau_next(&plateau, m->val_loss, s->learning_rate);
+    s->plateau_best = plateau.best;
+    s->plateau_wait = plateau.wait;
+    t->optim.learning_rate = s->learning_rate;
+}
+
+/* The files of a whole epoch; last.safetensors, the last of them, makes it count. */
+static bool commit(struct trainer *t, const struct train_metrics *m, struct err *err)
+{
+    const struct run *r = &t->folder.run;
+    bool best;
+
+    advance(t, m, &best);
+    journal_add(&t->journal, t->state.epochs_done - 1, m, t->validation.cases, t->validation.n_cases);
+    if (!journal_write(&t->journal, r, err) ||
+        (best && !state_write_best(r, &t->graph, t->shown, &t->state, err)) || !note_state(t, "", err) ||
+        !tell_watcher(t, m, best, err) || !state_write_last(r, &t->optim, t->values, &t->state, err))
+        return false;
+    log_epoch(t, m, best);
+    return true;
+}
+
+static bool run_epoch(struct trainer *t, struct err *err)
+{
+    struct train_metrics m = {.learning_rate = t->optim.learning_rate};
+    double began = clock_seconds();
+
+    if (!learn_epoch(t, &m, err) || !make_shown(t, err))
+        return false;
+    t->judge.backend->set(t->judge.self, t->shown);
+    if (!validation_measure(&t->validation, &t->judge, t->feed, t->loss, &m, err))
+        return false;
+    if (!isfinite(m.val_loss))
+        return not_a_number(t, "the validation loss", err);
+    m.seconds = clock_seconds() - began;
+    return commit(t, &m, err);
+}
+
+static void log_start(const struct trainer *t)
+{
+    const struct train_options *o = &t->job->options;
+
+    log_info("%s: %zu training and %zu validation images, batch %zu, %zu steps an epoch", t->job->folder,
+             t->source.n_train, t->source.n_validation, t->batch, t->steps);
+    if (o->norm == TRAIN_NORM_PRECISE)
+        log_info("batch norm: validated and saved with statistics recomputed over %zu training images",
+                 t->n_norm);
+    else
+        log_info("batch norm: validated and saved with the moving statistics, as published");
+    if (t->state.epochs_done)
+        log_info("going on after epoch %d of %d", t->state.epochs_done, o->epochs);
+}
+
+static bool run_epochs(struct trainer *t, struct err *err)
+{
+    struct err ignored = ERR_INIT;
+    bool ok = true;
+
+    log_start(t);
+    progress_begin(&t->progress, "training",
+                   (size_t)(t->job->options.epochs - t->state.epochs_done) * t->steps);
+    while (ok && !finished(t))
+        ok = run_epoch(t, err);
+    progress_clear();
+    if (!ok && err->kind == ERR_CANCELLED) {
+        if (!note_state(t, "interrupted", &ignored))
+            log_warn("%s", ignored.text);
+        err_set(err, ERR_CANCELLED, "stopped after epoch %d of %d; the same command goes on",
+                t->state.epochs_done, t->job->options.epochs);
+    }
+    if (ok)
+        log_info("finished %safter epoch %d; best: epoch %d, %s %.4f", stopped_early(t) ? "early " : "",
+                 t->state.epochs_done, t->state.best_epoch, BEST_NAMES[t->best], t->state.best_value);
+    return ok;
+}
+
+bool train(const struct train_job *job, struct err *err)
+{
+    struct trainer t = {.job = job, .folder = FOLDER_INIT, .graph = NN_GRAPH_INIT};
+    bool ok = folder_open(&t.folder, job, err) && prepare(&t, err);
+
+    if (ok && !t.folder.fresh)
+        ok = note_state(&t, "", err); /* run.json may be an epoch ahead of last.safetensors after a kill */
+    if (ok && finished(&t))
+        log_info("%s is finished: %d epochs, the best is epoch %d", job->folder, t.state.epochs_done,
+                 t.state.best_epoch);
+    else
+        ok = ok && run_epochs(&t, err);
+    release(&t);
+    return ok;
+}
