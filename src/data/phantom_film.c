@@ -1,12 +1,9 @@
-#include "base/mem.h"
 #include "data/phantom_scene.h"
 #include "image/draw.h"
 #include "image/warp.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What one film got on its way. */
@@ -20,12 +17,13 @@ struct film {
 
 static struct film film_of(struct rng *r)
 {
-    struct film f = {.gain = rng_between(r, 0.95, 1.25),
-                     .fog = rng_between(r, 0.015, 0.04),
-                     .grain = rng_between(r, 0.005, 0.011),
-                     .label_light = rng_between(r, 0.55, 1),
-                     .border_light = rng_between(r, 0.7, 1)};
+    struct film f;
 
+    f.gain = rng_between(r, 0.95, 1.25);
+    f.fog = rng_between(r, 0.015, 0.04);
+    f.grain = rng_between(r, 0.005, 0.011);
+    f.label_light = rng_between(r, 0.55, 1);
+    f.border_light = rng_between(r, 0.7, 1);
     for (int k = 0; k < 4; k++) {
         double width = rng_between(r, 0.004, 0.018);
         f.border[k] = rng_uniform(r) < 0.18 ? width : 0;
@@ -94,7 +92,8 @@ static bool add_label(float *film, const struct phantom_scene *s, double light, 
         return false;
     draw_text(&l.letters, &(struct draw_text){0, 0, LETTER_SCALE, {255, 255, 255}}, text);
     l.scale = rng_between(r, 0.026, 0.04) * s->height / (DRAW_TEXT_HEIGHT * LETTER_SCALE);
-    l.turn = (rng_uniform(r) < 0.5 ? 0.05 : 0.5) * rng_normal(r);
+    double slant = rng_uniform(r) < 0.5 ? 0.05 : 0.5;
+    l.turn = slant * rng_normal(r);
     double inward = rng_between(r, 0.055, 0.085) * s->height;
     l.x = s->about->right ? inward : s->width - inward;
     l.y = rng_between(r, 0.05, 0.12) * s->height;

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { ANGLES = 256, MOST_WAVES = 8, TRIES = 200, ROOMY = 6 };
 

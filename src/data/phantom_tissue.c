@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* How one breast looks, the same in both views. */
 struct tissue {
@@ -24,13 +23,16 @@ static struct tissue tissue_of(const struct phantom_scene *s)
 {
     struct rng r = rng_at(s->options->seed, RNG_PHANTOM, s->about->index, SCENE_TISSUE);
 
-    return (struct tissue){.fat = (float)rng_between(&r, 0.25, 0.35),
-                           .gland = (float)(rng_between(&r, 0.25, 0.35) * (1.1 - 0.07 * s->about->density)),
-                           .muscle = (float)rng_between(&r, 0.15, 0.42),
-                           .margin = (float)rng_between(&r, 0.08, 0.14),
-                           .grainy = (float)rng_between(&r, 0.8, 1.25),
-                           .fibrous = (float)rng_between(&r, 0.5, 1.3),
-                           .lacy = (float)rng_between(&r, 0.2, 1)};
+    /* One statement a number: within an initialiser the order of calls is the compiler's. */
+    struct tissue t;
+    t.fat = (float)rng_between(&r, 0.25, 0.35);
+    t.gland = (float)(rng_between(&r, 0.25, 0.35) * (1.1 - 0.07 * s->about->density));
+    t.muscle = (float)rng_between(&r, 0.15, 0.42);
+    t.margin = (float)rng_between(&r, 0.08, 0.14);
+    t.grainy = (float)rng_between(&r, 0.8, 1.25);
+    t.fibrous = (float)rng_between(&r, 0.5, 1.3);
+    t.lacy = (float)rng_between(&r, 0.2, 1);
+    return t;
 }
 
 static float step_smooth(float from, float to, float v)
@@ -87,7 +89,7 @@ static float light_at(const struct tissue *t, const float layer[LAYERS], const f
     return light * thick + 0.03f * skin;
 }
 
-static bool draw_light(struct phantom_scene *s, const struct fine *f)
+static void draw_light(struct phantom_scene *s, const struct fine *f)
 {
     struct tissue t = tissue_of(s);
     float *row[LAYERS];
@@ -114,7 +116,6 @@ static bool draw_light(struct phantom_scene *s, const struct fine *f)
     }
     for (int k = 0; k < LAYERS; k++)
         free(row[k]);
-    return true;
 }
 
 /* A line that wanders: where it is, where it heads (radians), how wide it is and how bright. */
@@ -156,23 +157,22 @@ static void draw_strands(struct phantom_scene *s)
     int vessels = rng_int(&r, 1, 4), ligaments = rng_int(&r, 14, 30);
 
     for (int i = 0; i < vessels; i++) {
-        struct wander w = {.x = rng_between(&r, 0, 0.5) * p->depth,
-                           .width = rng_between(&r, 0.0014, 0.0026),
-                           .light = rng_between(&r, 0.05, 0.1),
-                           .turn = 0.05,
-                           .steps = rng_int(&r, 25, 55)};
+        struct wander w = {.turn = 0.05};
+        w.x = rng_between(&r, 0, 0.5) * p->depth;
         w.y = p->nipple_y + rng_between(&r, -0.8, 0.7) * s->about->reach;
+        w.width = rng_between(&r, 0.0014, 0.0026);
+        w.light = rng_between(&r, 0.05, 0.1);
+        w.steps = rng_int(&r, 25, 55);
         w.heading = atan2(p->nipple_y - w.y, p->nipple_x - w.x) + rng_between(&r, -0.35, 0.35);
         draw_wander(s, w, &r);
     }
     for (int i = 0; i < ligaments; i++) {
         double angle = rng_between(&r, -1.2, 1.2), away = rng_between(&r, 0.35, 0.9) * p->depth;
-        struct wander w = {.x = p->nipple_x - away * cos(angle),
-                           .y = p->nipple_y + away * sin(angle),
-                           .width = rng_between(&r, 0.0009, 0.0018),
-                           .light = rng_between(&r, 0.03, 0.085),
-                           .turn = 0.07,
-                           .steps = rng_int(&r, 6, 22)};
+        struct wander w = {
+            .x = p->nipple_x - away * cos(angle), .y = p->nipple_y + away * sin(angle), .turn = 0.07};
+        w.width = rng_between(&r, 0.0009, 0.0018);
+        w.light = rng_between(&r, 0.03, 0.085);
+        w.steps = rng_int(&r, 6, 22);
         w.heading = atan2(w.y - p->nipple_y, p->nipple_x - w.x) * -0.4 + rng_between(&r, -0.7, 0.7);
         draw_wander(s, w, &r);
     }
@@ -191,7 +191,8 @@ bool phantom_tissue_draw(struct phantom_scene *s, struct err *err)
         !phantom_field_pair(f.ridge, 256, (struct phantom_spectrum){3.2, 5, 26}, &r, err))
         goto out;
     draw_strands(s);
-    ok = draw_light(s, &f);
+    draw_light(s, &f);
+    ok = true;
 out:
     for (int k = 0; k < 2; k++) {
         phantom_field_release(&f.texture[k]);
