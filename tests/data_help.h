@@ -37,6 +37,10 @@ static inline int remove_one(const char *path, const struct stat *st, int kind, 
     return remove(path);
 }
 
+/* Paths made by in(), freed with the test's folder. */
+static char **made_path;
+static size_t made_paths;
+
 /* Setup and teardown: *state is a new folder's path. */
 static inline int make_folder(void **state)
 {
@@ -50,23 +54,25 @@ static inline int remove_folder(void **state)
 {
     int rc = nftw(*state, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 
+    while (made_paths)
+        free(made_path[--made_paths]);
+    free(made_path);
+    made_path = NULL;
     free(*state);
     return rc;
 }
 
-/* FOLDER/name with its folders made, in a ring of static buffers. */
+/* FOLDER/name with its folders made; lives as long as the test. */
 static inline const char *in(const char *folder, const char *name)
 {
-    static char path[8][512];
-    static int next;
-    char *p = path[next++ % 8];
+    char *path = mem_printf("%s/%s", folder, name), *slash = strrchr(path, '/');
 
-    snprintf(p, sizeof path[0], "%s/%s", folder, name);
-    char *slash = strrchr(p, '/');
     *slash = '\0';
-    file_make_folders(p, NULL);
+    file_make_folders(path, NULL);
     *slash = '/';
-    return p;
+    made_path = mem_grow(made_path, made_paths + 1, sizeof *made_path);
+    made_path[made_paths++] = path;
+    return path;
 }
 
 /* The whole file as text; free() it. */
