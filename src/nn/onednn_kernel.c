@@ -166,7 +166,8 @@ static void relu_back_stretch(const struct onednn_job *j, struct stretch s)
     float *dx = stretch_data(j, AT_DX, s);
 #pragma omp simd
     for (size_t i = 0; i < s.count; i++) {
-        float v = y[i] > 0 ? dy[i] : 0;
+        float v = dy[i];
+        v = y[i] > 0 ? v : 0;
         dx[i] = base ? v + base[i] : v;
     }
 }
@@ -333,8 +334,10 @@ INLINE void unpool_row(const struct onednn_job *j, float *dx, const float *dy, c
                 continue;
             float *to = dx + (size_t)w * (size_t)width;
 #pragma omp simd
-            for (int b = 0; b < width; b++)
-                to[b] += index[from + (size_t)b] == place ? dy[from + (size_t)b] : 0;
+            for (int b = 0; b < width; b++) {
+                float share = dy[from + (size_t)b];
+                to[b] += index[from + (size_t)b] == place ? share : 0;
+            }
         }
     }
 }

@@ -186,8 +186,8 @@ static inline __attribute__((always_inline)) void apply_piece(const struct onedn
 static inline __attribute__((always_inline)) float flow(const struct channels *k, float x, float dy,
                                                         float floor, int b)
 {
-    float z = (x - k->mean[b]) * k->scale[b] + k->beta[b];
-    return z > floor ? dy * k->factor[b] : 0;
+    float z = (x - k->mean[b]) * k->scale[b] + k->beta[b], factor = k->factor[b];
+    return dy * (z > floor ? factor : 0);
 }
 
 /* Sums of dz and of dz * (x - mean). */
@@ -246,28 +246,47 @@ static void back_totals(const struct onednn_job *j, const struct onednn_run *r, 
     }
 }
 
-/* dx may be dy: both at the same place of the same pixel. */
+struct back_piece {
+    const float *x, *dy, *base;
+    float *dx; /* may be dy or base */
+    size_t count;
+    float floor, c0[MAX_BLOCK], c1[MAX_BLOCK];
+};
+
+static inline __attribute__((always_inline)) void
+back_apply_run(const struct back_piece *r, const struct channels *k, bool add, int width)
+{
+    for (size_t i = 0; i < r->count * (size_t)width; i += (size_t)width) {
+#pragma omp simd
+        for (int b = 0; b < width; b++) {
+            float x = r->x[i + (size_t)b], dz = flow(k, x, r->dy[i + (size_t)b], r->floor, b);
+            float dx = dz * k->scale[b] - r->c0[b] - r->c1[b] * (x - k->mean[b]);
+            r->dx[i + (size_t)b] = add ? dx + r->base[i + (size_t)b] : dx;
+        }
+    }
+}
+
 static inline __attribute__((always_inline)) void back_apply_piece(const struct onednn_job *j, int block,
                                                                    int item, int width)
 {
     struct piece p = piece_at(j, item);
     struct channels k;
-    const float *x = piece_data(j, AT_X, block, p), *dy = piece_data(j, AT_DY, block, p);
-    const float *base = j->at[AT_BASE].at ? piece_data(j, AT_BASE, block, p) : NULL;
-    float *dx = piece_data(j, AT_DX, block, p), floor = j->relu ? 0 : -INFINITY, c0[MAX_BLOCK], c1[MAX_BLOCK];
+    bool add = j->at[AT_BASE].at;
+    struct back_piece r = {.x = piece_data(j, AT_X, block, p),
+                           .dy = piece_data(j, AT_DY, block, p),
+                           .base = add ? piece_data(j, AT_BASE, block, p) : NULL,
+                           .dx = piece_data(j, AT_DX, block, p),
+                           .count = p.count,
+                           .floor = j->relu ? 0 : -INFINITY};
     channels_at(&k, j, block, p.image);
-    for (int b = 0; b < width; b++) {
-        c0[b] = j->sums ? (float)coefficients(j)[block * width + b] : 0;
-        c1[b] = j->sums ? (float)coefficients(j)[j->in.c + block * width + b] : 0;
+    for (int b = 0; b < width && j->sums; b++) {
+        r.c0[b] = (float)coefficients(j)[block * width + b];
+        r.c1[b] = (float)coefficients(j)[j->in.c + block * width + b];
     }
-    for (size_t i = 0; i < p.count * (size_t)width; i += (size_t)width) {
-#pragma omp simd
-        for (int b = 0; b < width; b++) {
-            float dz = flow(&k, x[i + (size_t)b], dy[i + (size_t)b], floor, b);
-            float v = dz * k.scale[b] - c0[b] - c1[b] * (x[i + (size_t)b] - k.mean[b]);
-            dx[i + (size_t)b] = base ? v + base[i + (size_t)b] : v;
-        }
-    }
+    if (add)
+        back_apply_run(&r, &k, true, width);
+    else
+        back_apply_run(&r, &k, false, width);
 }
 
 #define FOR_WIDTH(j, f, ...)                                                                                 \
