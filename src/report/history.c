@@ -49,7 +49,7 @@ static bool read_log(struct history *h, const struct csv *t, struct err *err)
 
 static bool add_case(struct history *h, const struct csv *t, size_t row, struct err *err)
 {
-    double epoch, k, dice, score;
+    double epoch = 0, k = 0, dice = 0, score = 0;
     struct history_case *c;
 
     if (!number(t, row, "epoch", &epoch, err) || !number(t, row, "case", &k, err) ||
