@@ -193,7 +193,7 @@ static void print_result(const json_t *r, const char *out)
            value(data, "images"), value(data, "patients"), value(data, "benign"), value(data, "malignant"),
            value(data, "normal"));
     if (value(data, "test_evaluations") > 0)
-        printf("Looks at these test images with this run, this one included: %.0f\n",
+        printf("Looks at the test images of this data set with this run so far: %.0f\n",
                value(data, "test_evaluations"));
     print_overlap(json_object_get(r, "overlap"));
     printf("Malignant above the others by the sum of the mask\n");

@@ -17,7 +17,8 @@ struct interval interval_wilson(struct share s)
     const double centre = (p + zz / (2 * n)) / (1 + zz / n);
     const double half = Z_95 / (1 + zz / n) * sqrt(p * (1 - p) / n + zz / (4 * n * n));
 
-    return (struct interval){p, fmax(0, centre - half), fmin(1, centre + half)};
+    /* the bounds of all or nothing are 0 and 1 in exact arithmetic */
+    return (struct interval){p, s.hits == 0 ? 0 : centre - half, s.hits == s.n ? 1 : centre + half};
 }
 
 double quantile(const double *sorted, size_t n, double p)

@@ -1,0 +1,360 @@
+/* Evaluation end to end, with a network whose answers are known beforehand: every number by hand. */
+#include "eval_help.h"
+
+#include "base/csv.h"
+#include "eval/evaluate.h"
+#include "eval/result.h"
+#include "io/image_file.h"
+
+/* A box of w x h pixels of the square, at (x, y) of it. */
+#define BOX(x, y, w, h)                                                                                      \
+    {                                                                                                        \
+        4 * (x), 2 * (y), 4 * ((x) + (w)), 2 * ((y) + (h))                                                   \
+    }
+#define NONE                                                                                                 \
+    {                                                                                                        \
+        0, 0, 0, 0                                                                                           \
+    }
+
+/* Patients 3, 6 ... train. Validation: scores 16, 40 (benign), 0 (normal), 200, 30 (malignant). */
+static const struct boxed DATA[] = {
+    {"b1", "p1", LABEL_BENIGN, PART_NONE, BOX(2, 2, 4, 4), BOX(2, 2, 4, 4)},       /* Dice 1 */
+    {"b2", "p2", LABEL_BENIGN, PART_NONE, BOX(2, 2, 8, 5), BOX(2, 2, 4, 5)},       /* Dice 2*20 / 60 */
+    {"m1", "p4", LABEL_MALIGNANT, PART_NONE, BOX(0, 0, 20, 10), BOX(0, 0, 20, 5)}, /* Dice 2*100 / 300 */
+    {"m2", "p5", LABEL_MALIGNANT, PART_NONE, BOX(0, 0, 6, 5), BOX(10, 10, 6, 5)},  /* Dice 0 */
+    {"n1", "p7", LABEL_NORMAL, PART_NONE, NONE, NONE},
+    {"t1", "p3", LABEL_MALIGNANT, PART_NONE, BOX(0, 0, 3, 3), BOX(0, 0, 3, 3)},
+    {"x1", "p8", LABEL_MALIGNANT, PART_TEST, BOX(1, 1, 6, 6), BOX(1, 1, 6, 6)},
+    {"x2", "p8", LABEL_BENIGN, PART_TEST, BOX(1, 1, 2, 2), BOX(1, 1, 2, 2)},
+};
+
+static const char *run, *data;
+
+static int prepare(void **state)
+{
+    if (make_folder(state))
+        return -1;
+    run = mem_copy_string(in(*state, "run"));
+    data = mem_copy_string(in(*state, "data"));
+    write_data(data, DATA, sizeof DATA / sizeof *DATA);
+    write_run(run, "black-box", "stretch", data);
+    write_weights(in(run, "best.safetensors"), bright_values);
+    return 0;
+}
+
+static int clear(void **state)
+{
+    free((char *)run);
+    free((char *)data);
+    return remove_folder(state);
+}
+
+static json_t *evaluated(const struct evaluation *e)
+{
+    struct err err = ERR_INIT;
+    json_t *json = NULL;
+
+    must(evaluate(e, &json, &err), err);
+    return json;
+}
+
+/* The value at keys joined by dots, numbers indexing arrays. */
+static const json_t *at(const json_t *json, const char *keys)
+{
+    char text[128], *rest = text;
+
+    snprintf(text, sizeof text, "%s", keys);
+    for (char *key; json && (key = strsep(&rest, "."));)
+        json = json_is_array(json) ? json_array_get(json, (size_t)atoi(key)) : json_object_get(json, key);
+    if (!json)
+        fail_msg("no %s", keys);
+    return json;
+}
+
+static void expect(const json_t *json, const char *keys, double value, double tolerance)
+{
+    const double v = json_number_value(at(json, keys));
+
+    if (!json_is_number(at(json, keys)) || !(fabs(v - value) <= tolerance))
+        fail_msg("%s is %.17g instead of %.17g", keys, v, value);
+}
+
+static void expect_text(const json_t *json, const char *keys, const char *text)
+{
+    assert_string_equal(json_string_value(at(json, keys)), text);
+}
+
+static void test_validation(void **state)
+{
+    (void)state;
+    json_t *r = evaluated(&(struct evaluation){.run = run, .seed = 1});
+
+    expect_text(r, "format", "clearmass-result-1");
+    expect_text(r, "run.task", "black-box");
+    expect(r, "run.epoch", 7, 0);
+    expect_text(r, "data.part", "validation");
+    expect(r, "data.images", 5, 0);
+    expect(r, "data.patients", 5, 0);
+    expect(r, "data.benign", 2, 0);
+    expect(r, "data.malignant", 2, 0);
+    expect(r, "data.normal", 1, 0);
+    expect(r, "data.test_evaluations", 0, 0);
+    expect(r, "overlap.nonempty_truths", 4, 0);
+    expect(r, "overlap.dice.mean", (1 + 2. / 3 + 2. / 3 + 0) / 4, 1e-12);
+    expect(r, "overlap.dice.median", 2. / 3, 1e-12);
+    expect(r, "overlap.dice.q1", .5, 1e-12);
+    expect(r, "overlap.dice.share_above_half", .75, 0);
+    expect(r, "overlap.iou.mean", (1 + .5 + .5 + 0) / 4, 1e-12);
+    expect(r, "overlap.dice_malignant.mean", 1. / 3, 1e-12);
+    expect(r, "overlap.dice_malignant.images", 2, 0);
+    expect(r, "overlap.empty_truths", 1, 0);
+    expect(r, "overlap.empty_truths_predicted_empty", 1, 0);
+    expect(r, "overlap.batch", 4, 0); /* of the training; batches of 4 and 1 */
+    expect(r, "overlap.soft_batch_dice",
+           ((2. * (16 + 20 + 100) + 1) / (16 + 16 + 20 + 40 + 100 + 200 + 30 + 30 + 1) + 1) / 2, 1e-5);
+    expect(r, "score.auc", 5. / 6, 1e-12); /* of 6 pairs only 30 under 40 is wrong */
+    assert_true(json_array_size(at(r, "score.roc")) == 6);
+    json_decref(r);
+}
+
+static void test_decisions_on_validation(void **state)
+{
+    (void)state;
+    json_t *r = evaluated(&(struct evaluation){.run = run, .seed = 1});
+    json_t *kept = json_file_read(in(run, "thresholds.json"), NULL);
+
+    expect_text(r, "decisions.0.name", "published");
+    assert_true(json_is_null(at(r, "decisions.0.chosen_on")));
+    expect(r, "decisions.0.low", .0001, 0);
+    expect(r, "decisions.0.confusion.0.0", 1, 0); /* the normal image's sum is 0 */
+    expect(r, "decisions.0.confusion.0.1", 2, 0);
+    expect(r, "decisions.0.confusion.1.1", 2, 0);
+    expect(r, "decisions.0.three_way.0.1", 2, 0);
+    expect(r, "decisions.0.three_way.1.2", 1, 0);
+    expect(r, "decisions.0.accuracy.value", .6, 1e-15);
+    expect(r, "decisions.0.majority_class", .6, 1e-15);
+    assert_true(json_is_number(at(r, "decisions.0.accuracy.low")));
+    expect(r, "decisions.0.sensitivity.value", 1, 0);
+    /* chosen for .9 and .9: the lowest malignant score and the highest of the others */
+    expect_text(r, "decisions.1.name", "chosen");
+    expect_text(r, "decisions.1.chosen_on", "validation");
+    assert_true(json_is_true(at(r, "decisions.1.chosen_on_same_images")));
+    expect(r, "decisions.1.wanted_sensitivity", .9, 0);
+    expect(r, "decisions.1.low", 30, 1e-4);
+    expect(r, "decisions.1.high", 40, 1e-4);
+    expect(r, "decisions.1.three_way.0.0", 2, 0);
+    expect(r, "decisions.1.three_way.0.1", 1, 0);
+    expect(r, "decisions.1.uncertain.value", .4, 1e-15);
+    expect_text(r, "answers_by", "chosen");
+    expect(kept, "low", 30, 1e-4);
+    expect(kept, "images", 5, 0);
+    json_decref(kept);
+    json_decref(r);
+}
+
+static void test_predictions_and_masks(void **state)
+{
+    const char *out = in(*state, "out/x");
+    json_t *r = evaluated(&(struct evaluation){.run = run, .data = data, .out = out, .seed = 1, .batch = 2});
+    struct csv t = CSV_INIT;
+    struct image mask = IMAGE_INIT;
+    struct err err = ERR_INIT;
+
+    must(csv_read(&t, in(out, "predictions.csv"), &err), err);
+    assert_int_equal(t.count, 5);
+    assert_string_equal(csv_get(&t, 1, csv_column(&t, "id")), "b2");
+    assert_string_equal(csv_get(&t, 1, csv_column(&t, "label")), "benign");
+    assert_string_equal(csv_get(&t, 1, csv_column(&t, "part")), "validation");
+    assert_string_equal(csv_get(&t, 1, csv_column(&t, "answer")), "uncertain");
+    assert_string_equal(csv_get(&t, 1, csv_column(&t, "truth_pixels")), "20");
+    assert_string_equal(csv_get(&t, 1, csv_column(&t, "predicted_pixels")), "40");
+    assert_true(fabs(atof(csv_get(&t, 1, csv_column(&t, "score"))) - 40) < 1e-4);
+    assert_true(fabs(atof(csv_get(&t, 1, csv_column(&t, "dice"))) - 2. / 3) < 1e-12);
+    assert_string_equal(csv_get(&t, 4, csv_column(&t, "id")), "n1");
+    assert_string_equal(csv_get(&t, 4, csv_column(&t, "dice")), "");
+    must(image_read(&mask, in(out, csv_get(&t, 1, csv_column(&t, "mask"))), &err), err);
+    assert_int_equal(mask.width, WIDTH);
+    assert_int_equal(mask.height, HEIGHT);
+    assert_int_equal(image_u8(&mask)[8 * WIDTH + 20], 255); /* inside the bright box */
+    assert_int_equal(image_u8(&mask)[40 * WIDTH + 100], 0);
+    image_release(&mask);
+    csv_release(&t);
+    json_decref(r);
+}
+
+static void test_looks_at_the_test_part_are_counted(void **state)
+{
+    (void)state;
+    for (int look = 1; look <= 2; look++) {
+        json_t *r = evaluated(&(struct evaluation){.run = run, .part = EVAL_TEST, .seed = 1});
+        expect_text(r, "data.part", "test");
+        expect(r, "data.images", 2, 0);
+        expect(r, "data.patients", 1, 0);
+        expect(r, "data.test_evaluations", look, 0);
+        /* thresholds come from validation and are not chosen anew */
+        expect(r, "decisions.1.low", 30, 1e-4);
+        assert_true(json_is_false(at(r, "decisions.1.chosen_on_same_images")));
+        expect(r, "decisions.1.confusion.1.1", 1, 0);
+        json_decref(r);
+    }
+    json_t *r = evaluated(&(struct evaluation){.run = run, .part = EVAL_TRAIN, .seed = 1});
+    expect(r, "data.images", 1, 0);
+    expect(r, "data.test_evaluations", 2, 0);
+    assert_true(json_is_null(at(r, "score.auc")));
+    assert_true(json_is_null(at(r, "decisions.0.specificity.value")));
+    json_decref(r);
+}
+
+static void test_another_data_set_is_an_external_test(void **state)
+{
+    const char *other = in(*state, "other");
+    struct err err = ERR_INIT;
+
+    write_data(other, DATA, 3);
+    json_t *r = evaluated(&(struct evaluation){.run = run, .data = other, .seed = 1});
+    expect_text(r, "data.part", "external");
+    assert_true(json_is_true(at(r, "data.external")));
+    expect(r, "data.images", 3, 0);
+    expect(r, "data.test_evaluations", 1, 0);
+    json_decref(r);
+    assert_false(
+        evaluate(&(struct evaluation){.run = run, .data = other, .part = EVAL_VALIDATION}, NULL, &err));
+    assert_contains(err.text, "it has no validation part");
+}
+
+static void test_thresholds_of_other_weights_are_not_used(void **state)
+{
+    const char *again = in(*state, "again");
+    struct err err = ERR_INIT;
+
+    write_run(again, "black-box", "stretch", data);
+    must(file_copy(in(run, "best.safetensors"), in(again, "best.safetensors"), &err), err);
+    write_text(
+        in(again, "thresholds.json"),
+        "{\"format\": \"clearmass-thresholds-1\", \"low\": 1, \"high\": 2, \"weights_sha256\": \"00\"}");
+    json_t *r = evaluated(&(struct evaluation){.run = again, .part = EVAL_TEST, .seed = 1});
+    assert_int_equal(json_array_size(at(r, "decisions")), 1);
+    json_decref(r);
+    write_text(in(again, "thresholds.json"),
+               "{\"format\": \"clearmass-thresholds-1\", \"low\": 3, \"high\": 2}");
+    assert_false(evaluate(&(struct evaluation){.run = again, .part = EVAL_TEST}, NULL, &err));
+    assert_contains(err.text, "thresholds.json: low and high must be numbers, low no larger than high");
+}
+
+static void test_a_segment_run_makes_no_decisions(void **state)
+{
+    const char *seg = in(*state, "segment");
+    struct err err = ERR_INIT;
+
+    write_run(seg, "segment", "stretch", data);
+    must(file_copy(in(run, "best.safetensors"), in(seg, "best.safetensors"), &err), err);
+    json_t *r = evaluated(&(struct evaluation){.run = seg, .seed = 1});
+    assert_int_equal(json_array_size(at(r, "decisions")), 0);
+    expect(r, "score.auc", 5. / 6, 1e-12);
+    assert_false(file_exists(in(seg, "thresholds.json")));
+    json_decref(r);
+}
+
+static void test_given_thresholds_are_in_force(void **state)
+{
+    (void)state;
+    const struct band given = {20, 35};
+    json_t *r = evaluated(&(struct evaluation){.run = run, .given = &given, .seed = 1});
+
+    expect_text(r, "decisions.1.name", "given");
+    expect_text(r, "answers_by", "given");
+    expect(r, "decisions.1.three_way.0.2", 1, 0);
+    json_decref(r);
+}
+
+static void test_one_unreadable_image(void **state)
+{
+    const char *bad = in(*state, "bad");
+    const struct evaluation e = {.run = run, .data = bad, .seed = 1};
+    struct err err = ERR_INIT;
+
+    write_data(bad, DATA, 2);
+    write_text(in(bad, "full/b1.tif"), "II*");
+    json_t *r = evaluated(&e);
+    expect(r, "data.images", 1, 0);
+    expect_text(r, "unreadable.0.id", "b1");
+    assert_contains(json_string_value(at(r, "unreadable.0.error")), "full/b1.tif: ");
+    json_decref(r);
+    write_text(in(bad, "full/b2.tif"), "not an image");
+    assert_false(evaluate(&e, NULL, &err));
+    assert_contains(err.text, "not one image could be read; the first: ");
+}
+
+static void test_a_mask_of_another_size(void **state)
+{
+    const char *bad = in(*state, "size");
+    struct image small = flat(5, 4, IMAGE_U8, 255);
+    struct err err = ERR_INIT;
+
+    write_data(bad, DATA, 2);
+    must(tiff_write(in(bad, "roi/b2.tif"), &small, &err), err);
+    json_t *r = evaluated(&(struct evaluation){.run = run, .data = bad, .seed = 1});
+    expect_text(r, "unreadable.0.error", "roi/b2.tif: the mask is 5 x 4, its image 128 x 64");
+    json_decref(r);
+    image_release(&small);
+}
+
+static float *not_numbers(const struct nn_graph *g)
+{
+    float *v = bright_values(g);
+
+    *slot_at(g, v, "mask/bias", 0) = NAN;
+    return v;
+}
+
+static void refuse(const struct evaluation *e, const char *message)
+{
+    struct err err = ERR_INIT;
+
+    assert_false(evaluate(e, NULL, &err));
+    assert_contains(err.text, message);
+}
+
+static void test_refused(void **state)
+{
+    const char *broken = in(*state, "broken");
+
+    refuse(&(struct evaluation){.run = in(*state, "nowhere")}, "no such run");
+    refuse(&(struct evaluation){.run = data}, "not a run: there is no run.json in it");
+    write_run(broken, "black-box", "stretch", data);
+    refuse(&(struct evaluation){.run = broken}, "no epoch is finished yet");
+    refuse(&(struct evaluation){.run = run, .data = in(*state, "nowhere")}, "nowhere");
+    write_weights(in(broken, "best.safetensors"), not_numbers);
+    refuse(&(struct evaluation){.run = broken}, "the network gives values that are no numbers");
+    write_run(broken, "pretrain", "stretch", NULL);
+    refuse(&(struct evaluation){.run = broken}, "a pretrain run has no data set of its own; name one");
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    enum eval_part p = EVAL_DEFAULT;
+
+    assert_true(eval_part_parse("all", &p) && p == EVAL_ALL);
+    assert_false(eval_part_parse("", &p));
+    assert_false(eval_part_parse("testing", &p));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_decisions_on_validation),
+        cmocka_unit_test(test_predictions_and_masks),
+        cmocka_unit_test(test_looks_at_the_test_part_are_counted),
+        cmocka_unit_test(test_another_data_set_is_an_external_test),
+        cmocka_unit_test(test_thresholds_of_other_weights_are_not_used),
+        cmocka_unit_test(test_a_segment_run_makes_no_decisions),
+        cmocka_unit_test(test_given_thresholds_are_in_force),
+        cmocka_unit_test(test_one_unreadable_image),
+        cmocka_unit_test(test_a_mask_of_another_size),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_parts),
+    };
+    return cmocka_run_group_tests(tests, prepare, clear);
+}
