@@ -16,7 +16,7 @@ struct png_work {
     /* reading */
     const unsigned char *at;
     size_t left;
-    bool truncated;
+    bool truncated, palette;
     struct image im; /* being read, or a borrowed copy of the one being written */
     /* writing */
     struct buf *to;
@@ -101,7 +101,9 @@ static void read_header(struct png_work *w)
     png_read_info(w->png, w->info);
     const bool transparent = png_get_valid(w->png, w->info, PNG_INFO_tRNS) != 0;
     const int color = png_get_color_type(w->png, w->info);
+    w->palette = color == PNG_COLOR_TYPE_PALETTE; /* forgotten by the library once it is expanded */
     png_set_expand(w->png);
+    png_set_gamma(w->png, 1.0, 1.0); /* whatever the file says: samples come as they are stored */
     if (transparent || color & PNG_COLOR_MASK_ALPHA)
         png_set_background(w->png, &BLACK, PNG_BACKGROUND_GAMMA_SCREEN, 0, 1.0);
     swap_to_host(w->png);
@@ -149,7 +151,7 @@ static bool decode(struct image *out, const void *bytes, size_t n, struct err *e
     const struct image_info i = header_info(&w);
     if (!image_new(&w.im, i.width, i.height, i.channels, i.type, err) || !guarded(&w, read_pixels))
         goto out;
-    if (png_get_color_type(w.png, w.info) == PNG_COLOR_TYPE_PALETTE && !format_grey_if_equal(&w.im, err))
+    if (w.palette && !format_grey_if_equal(&w.im, err))
         goto out;
     image_move(out, &w.im);
     ok = true;

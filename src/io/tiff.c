@@ -120,7 +120,7 @@ static bool work_open(struct tiff_work *w, const void *bytes, size_t n, struct e
     w->n = n;
     if (!options_init(w, err))
         return false;
-    w->tiff = TIFFClientOpenExt("memory", "rm", w, read_bytes, write_bytes, seek, close_bytes, size_of_bytes,
+    w->tiff = TIFFClientOpenExt("file", "rm", w, read_bytes, write_bytes, seek, close_bytes, size_of_bytes,
                                 NULL, NULL, w->options);
     return w->tiff || fail(w, err);
 }
