@@ -8,11 +8,13 @@
 #include "report/source.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* More panels than this make a page that a browser opens slowly; of longer runs evenly spread ones are shown,
  * with the best and the last. */
-enum { MAX_PANELS = 60, JPEG_QUALITY = 80 };
+enum { MAX_PANELS = 60, JPEG_QUALITY = 78, MAX_THREADS = 3 };
 
 static const char STYLE[] =
     "<style>.epoch{display:none}.epoch.shown{display:block}.epoch "
@@ -62,9 +64,9 @@ static const char SCRIPT[] =
     "})();\n"
     "</script>\n";
 
-static char *panel_path(const char *folder, size_t epoch)
+static char *panel_path(const char *folder, double epoch)
 {
-    return mem_printf("%s/epochs/epoch-%03zu.png", folder, epoch);
+    return mem_printf("%s/epochs/epoch-%03.0f.png", folder, epoch);
 }
 
 /* The log's rows whose panel is shown: every step-th, the best and the last. */
@@ -103,54 +105,117 @@ static void caption(struct buf *b, const struct history *h, size_t row, double b
     buf_adds(b, "</figcaption>\n");
 }
 
-static bool write_panel(struct buf *b, const char *path, const char *alt, struct err *err)
-{
-    struct image panel = IMAGE_INIT;
-    bool ok = image_read(&panel, path, err) && html_jpeg(b, &panel, JPEG_QUALITY, alt, err);
+/* A panel that is shown, read and packed. */
+struct panel {
+    char *path;
+    size_t row; /* of the log */
+    struct buf img;
+    struct err err;
+    bool ok;
+};
 
-    image_release(&panel);
-    return ok;
+struct panels {
+    struct panel *of;
+    size_t count;
+    const struct history *history;
+    atomic_size_t next;
+};
+
+/* Takes panels until none is left; runs on a few threads, since this is most of the page's work. */
+static void *pack_panels(void *arg)
+{
+    struct panels *p = arg;
+
+    for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < p->count;) {
+        struct panel *one = &p->of[i];
+        struct image im = IMAGE_INIT;
+        char *alt = mem_printf("the cases after epoch %.0f", p->history->epoch[one->row]);
+        one->ok =
+            image_read(&im, one->path, &one->err) && html_jpeg(&one->img, &im, JPEG_QUALITY, alt, &one->err);
+        free(alt);
+        image_release(&im);
+    }
+    return NULL;
+}
+
+static void panels_find(struct panels *p, const struct history *h, const char *folder, double best)
+{
+    p->of = mem_new(h->epochs + 1, sizeof *p->of);
+    p->history = h;
+    for (size_t i = 0; i < h->epochs; i++) {
+        char *path = panel_path(folder, h->epoch[i]);
+        if (is_shown(h, i, best) && file_exists(path))
+            p->of[p->count++] = (struct panel){.path = path, .row = i, .img = BUF_INIT, .err = ERR_INIT};
+        else
+            free(path);
+    }
+}
+
+static bool panels_pack(struct panels *p, struct err *err)
+{
+    pthread_t thread[MAX_THREADS];
+    size_t n = 0;
+
+    while (n < MAX_THREADS && n + 1 < p->count && pthread_create(&thread[n], NULL, pack_panels, p) == 0)
+        n++;
+    pack_panels(p);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(thread[i], NULL);
+    for (size_t i = 0; i < p->count; i++) {
+        if (!p->of[i].ok) {
+            if (err)
+                *err = p->of[i].err;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void panels_release(struct panels *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        free(p->of[i].path);
+        buf_release(&p->of[i].img);
+    }
+    free(p->of);
+}
+
+static void write_slider(struct buf *b, size_t count)
+{
+    buf_addf(b,
+             "<div class=\"bar noprint\"><button id=\"play\" type=\"button\">Play</button>"
+             "<input id=\"slider\" type=\"range\" min=\"0\" max=\"%zu\" value=\"%zu\" aria-label=\"epoch\">"
+             "<output id=\"word\"></output></div>\n",
+             count - 1, count - 1);
 }
 
 static bool write_panels(struct buf *b, const struct history *h, const json_t *run, const char *folder,
                          struct err *err)
 {
     double best = source_number(run, "state.best_epoch");
-    struct buf figures = BUF_INIT;
-    size_t shown = 0;
-    bool ok = true;
+    struct panels p = {NULL, 0, NULL, 0};
+    bool ok;
 
-    for (size_t i = 0; i < h->epochs && ok; i++) {
-        char *path = panel_path(folder, (size_t)h->epoch[i]);
-        if (is_shown(h, i, best) && file_exists(path)) {
-            char *alt = mem_printf("the cases after epoch %.0f", h->epoch[i]);
-            /* without a script the last one is the one to see */
-            buf_addf(&figures, "<figure class=\"epoch%s\" data-epoch=\"%.0f\">\n",
-                     i + 1 == h->epochs ? " shown" : "", h->epoch[i]);
-            ok = write_panel(&figures, path, alt, err);
-            caption(&figures, h, i, best);
-            buf_adds(&figures, "</figure>\n");
-            shown++;
-            free(alt);
-        }
-        free(path);
+    panels_find(&p, h, folder, best);
+    ok = panels_pack(&p, err);
+    if (p.count == 0)
+        buf_adds(b, "<p>No panel is there yet: the first comes after epoch 1.</p>\n");
+    else
+        write_slider(b, p.count);
+    for (size_t i = 0; i < p.count && ok; i++) {
+        /* without a script the last one is the one to see */
+        buf_addf(b, "<figure class=\"epoch%s\" data-epoch=\"%.0f\">\n", i + 1 == p.count ? " shown" : "",
+                 h->epoch[p.of[i].row]);
+        buf_add(b, p.of[i].img.data, p.of[i].img.len);
+        caption(b, h, p.of[i].row, best);
+        buf_adds(b, "</figure>\n");
     }
-    if (shown > 0) {
-        buf_addf(
-            b,
-            "<div class=\"bar noprint\"><button id=\"play\" type=\"button\">Play</button>"
-            "<input id=\"slider\" type=\"range\" min=\"0\" max=\"%zu\" value=\"%zu\" aria-label=\"epoch\">"
-            "<output id=\"word\"></output></div>\n",
-            shown - 1, shown - 1);
-        buf_add(b, figures.data, figures.len);
+    if (p.count > 0)
         buf_adds(b,
-                 "<p class=\"note noprint\">Slider, Play, or the arrow keys go through the epochs. Outlines: "
+                 "<p class=\"note noprint\">Slider, Play, or the arrow keys go through the epochs. Outlines:"
                  "<span class=\"key\" style=\"border-color:#00c896\"></span>truth"
                  "<span class=\"key\" style=\"border-color:#ff8c00\"></span>prediction cut at .5.</p>\n");
-    } else {
-        buf_adds(b, "<p>No panel is there yet: the first comes after epoch 1.</p>\n");
-    }
-    buf_release(&figures);
+    panels_release(&p);
     return ok;
 }
 

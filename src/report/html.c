@@ -74,6 +74,8 @@ static const char STYLE[] =
     "@media print{body{font-size:10.5pt}main{max-width:none;padding:0}.noprint{display:none!important}"
     "h2,h3{break-after:avoid}tr,.summary,.disclaimer,.matrix,.pair>div{break-inside:avoid}h2{margin-top:22px}"
     ".pair{grid-template-columns:1fr 1fr;gap:8px 16px}.cards{grid-template-columns:1fr 1fr;gap:12px 14px}"
+    ".matrix td,.matrix th{padding:4px 6px;min-width:0}.columns{columns:2 220px}.columns .facts "
+    "th{width:90px}th,td{padding:3px 7px}.pair table{font-size:9pt}"
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
     "@media (max-width:560px){.pair,.cards{grid-template-columns:1fr}main{padding:16px}}\n"
     "</style>\n";

@@ -99,41 +99,57 @@ static const struct measure SINGLES[] = {
     {"f1_macro", "F1, macro", "mean of both"},
     {"balanced_accuracy", "balanced accuracy", "mean of sensitivity and specificity"},
 };
-enum { N_SHARES = sizeof SHARES / sizeof *SHARES, N_SINGLES = sizeof SINGLES / sizeof *SINGLES };
+/* Shares of the three answers, with an interval. */
+static const struct measure THREE[] = {
+    {"uncertain", "uncertain", "images that get no answer"},
+    {"malignant_called_benign", "missed", "malignant images called benign"},
+    {"specificity_at_high", "not falsely called", "other images not called malignant"},
+};
+enum {
+    N_SHARES = sizeof SHARES / sizeof *SHARES,
+    N_SINGLES = sizeof SINGLES / sizeof *SINGLES,
+    N_THREE = sizeof THREE / sizeof *THREE
+};
 
 static double member(const json_t *d, const char *measure, const char *which)
 {
     return source_number(source_at(d, measure), which);
 }
 
-static void measure_row(struct buf *b, const struct measure *m, double value)
+static void measure_row(struct buf *b, const json_t *d, const struct measure *m, bool share)
 {
     buf_addf(b, "<tr><th>%s</th><td class=\"n\">", m->name);
-    html_number(b, value, 3);
+    html_number(b, share ? member(d, m->key, "value") : source_number(d, m->key), 3);
     buf_adds(b, "</td><td class=\"n\">");
+    if (share) {
+        html_number(b, member(d, m->key, "low"), 3);
+        buf_adds(b, " to ");
+        html_number(b, member(d, m->key, "high"), 3);
+    }
+    buf_addf(b, "</td><td class=\"note\">%s", m->meaning);
+    if (m == SHARES) { /* accuracy never stands alone */
+        buf_adds(b, "; the majority class alone: <b>");
+        html_number(b, source_number(d, "majority_class"), 3);
+        buf_adds(b, "</b>");
+    }
+    buf_adds(b, "</td></tr>\n");
 }
 
 static void measures(struct buf *b, const json_t *d)
 {
-    buf_adds(b, "<div class=\"wide\"><table class=\"measures\"><caption>Measures of the yes-or-no "
-                "answer</caption><thead><tr><th></th><th class=\"n\">value</th>"
-                "<th class=\"n\">95&nbsp;% interval</th><th></th></tr></thead><tbody>\n");
-    for (size_t i = 0; i < N_SHARES; i++) {
-        measure_row(b, &SHARES[i], member(d, SHARES[i].key, "value"));
-        html_number(b, member(d, SHARES[i].key, "low"), 3);
-        buf_adds(b, " to ");
-        html_number(b, member(d, SHARES[i].key, "high"), 3);
-        buf_addf(b, "</td><td class=\"note\">%s", SHARES[i].meaning);
-        if (i == 0) {
-            buf_adds(b, "; the majority class alone: <b>");
-            html_number(b, source_number(d, "majority_class"), 3);
-            buf_adds(b, "</b>");
-        }
-        buf_adds(b, "</td></tr>\n");
-    }
-    for (size_t i = 0; i < N_SINGLES; i++) {
-        measure_row(b, &SINGLES[i], source_number(d, SINGLES[i].key));
-        buf_addf(b, "</td><td class=\"note\">%s</td></tr>\n", SINGLES[i].meaning);
+    buf_adds(
+        b,
+        "<div class=\"wide\"><table class=\"measures\"><caption>Measures of the yes-or-no answer and, below, "
+        "of "
+        "the three answers</caption><thead><tr><th></th><th class=\"n\">value</th><th class=\"n\">95&nbsp;% "
+        "interval</th><th></th></tr></thead><tbody>\n");
+    for (size_t i = 0; i < N_SHARES; i++)
+        measure_row(b, d, &SHARES[i], true);
+    for (size_t i = 0; i < N_SINGLES; i++)
+        measure_row(b, d, &SINGLES[i], false);
+    for (size_t i = 0; i < N_THREE; i++) {
+        if (source_at(d, THREE[i].key))
+            measure_row(b, d, &THREE[i], true);
     }
     buf_adds(b, "</tbody></table></div>\n");
 }
@@ -218,7 +234,8 @@ static void distribution(struct buf *b, const struct source *s, const json_t *d)
 static void origin(struct buf *b, const json_t *d, const json_t *data)
 {
     const char *chosen_on = source_text(d, "chosen_on");
-    double wanted = source_number(d, "wanted_sensitivity");
+    double sensitivity = source_number(d, "wanted_sensitivity"),
+           specificity = source_number(d, "wanted_specificity");
 
     buf_addf(b,
              "<p>Benign below <b>%.6g</b>, malignant above <b>%.6g</b>, uncertain between; the yes-or-no "
@@ -230,12 +247,19 @@ static void origin(struct buf *b, const json_t *d, const json_t *data)
         buf_adds(b, "They were chosen on the <b>");
         html_text(b, chosen_on);
         buf_adds(b, "</b> part");
-        if (isfinite(wanted)) {
-            buf_adds(b, " for a sensitivity of at least ");
-            html_percent(b, wanted);
+        if (isfinite(sensitivity)) {
+            buf_adds(b, " so that no less than ");
+            html_percent(b, sensitivity);
+            buf_adds(b, " of the malignant there reach the lower");
+        }
+        if (isfinite(specificity)) {
+            buf_adds(b, " and no less than ");
+            html_percent(b, specificity);
+            buf_adds(b, " of the others stay at or below the upper");
         }
         buf_adds(b, ".");
-        if (!strcmp(chosen_on, source_text(data, "part")))
+        if (json_is_true(source_at(d, "chosen_on_same_images")) ||
+            !strcmp(chosen_on, source_text(data, "part")))
             buf_adds(b, " <b>Optimistic:</b> these are the same images as those measured here.");
     }
     buf_adds(b, "</p>\n");
@@ -269,11 +293,11 @@ static void overview_row(struct buf *b, const json_t *decisions, const char *nam
             html_number(b, json_number_value(m), 3);
         } else {
             html_number(b, source_number(m, "value"), 3);
-            buf_adds(b, " [");
+            buf_adds(b, "<br><span class=\"note\">");
             html_number(b, source_number(m, "low"), 3);
-            buf_adds(b, ", ");
+            buf_adds(b, " to ");
             html_number(b, source_number(m, "high"), 3);
-            buf_adds(b, "]");
+            buf_adds(b, "</span>");
         }
         buf_adds(b, "</td>");
     }

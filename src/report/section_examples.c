@@ -184,6 +184,27 @@ static bool has_answers(const struct source *s)
     return false;
 }
 
+static void write_legend(struct buf *b, const struct source *s)
+{
+    buf_adds(
+        b,
+        "<p class=\"note\">Each case: the image as it is, the image with the marks and, where they are "
+        "small, "
+        "that part enlarged. Marks:<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the "
+        "truth<span class=\"key\" style=\"border-color:#ff8c00\"></span>outline of the prediction cut at .5; "
+        "the warm glow is the prediction before the cut.");
+    if (*source_text(s->result, "answers_by")) {
+        buf_adds(b, " Answers are those of the ");
+        html_text(b, source_text(s->result, "answers_by"));
+        buf_adds(b, " thresholds.");
+    }
+    if (!strcmp(source_text(s->run, "task"), "black-box"))
+        buf_adds(
+            b, " Lesions that are not malignant are outlined too where the data set marks them, though this "
+               "network was taught to leave them black.");
+    buf_adds(b, "</p>\n");
+}
+
 bool section_examples(struct buf *b, const struct source *s, struct err *err)
 {
     struct folders f = {find_data(s), file_join(s->folder, "evaluation/masks")};
@@ -198,17 +219,7 @@ bool section_examples(struct buf *b, const struct source *s, struct err *err)
         buf_adds(b, "</code>: the example pictures are left out.</p>\n");
         goto out;
     }
-    buf_adds(b,
-             "<p class=\"note\">Each case: the image as it is, the image with the marks and, where they are "
-             "small, that part "
-             "enlarged. Marks:<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the truth"
-             "<span class=\"key\" style=\"border-color:#ff8c00\"></span>outline of the prediction cut at "
-             ".5; the warm "
-             "glow is the prediction before the cut.</p>\n");
-    if (!strcmp(source_text(s->run, "task"), "black-box"))
-        buf_adds(b, "<p class=\"note\">Lesions that are not malignant are outlined too where the data set "
-                    "marks them, though "
-                    "this network was taught to leave them black.</p>\n");
+    write_legend(b, s);
     for (size_t i = 0; i < sizeof GROUPS / sizeof *GROUPS && ok; i++) {
         if (answers || !GROUPS[i].needs_answers)
             ok = write_group(b, s, &f, &GROUPS[i], err);

@@ -37,28 +37,54 @@ static void histogram(struct buf *b, const struct source *s)
     buf_adds(b, "</figure>\n");
 }
 
+/* What the table's columns are summaries of. */
+static const struct {
+    const char *key, *name;
+} COLUMNS[] = {{"dice", "Dice"}, {"iou", "IoU"}, {"dice_malignant", "Dice, malignant only"}};
+
+static void table_head(struct buf *b, const json_t *overlap)
+{
+    buf_adds(b, "<table class=\"measures\"><caption>Single images with a lesion (");
+    html_number(b, source_number(overlap, "nonempty_truths"), 0);
+    buf_adds(b, "), mask cut at ");
+    html_number(b, source_number(overlap, "cut"), 2);
+    buf_adds(b, "</caption><thead><tr><th></th>");
+    for (size_t k = 0; k < sizeof COLUMNS / sizeof *COLUMNS; k++) {
+        if (source_at(overlap, COLUMNS[k].key))
+            buf_addf(b, "<th class=\"n\">%s</th>", COLUMNS[k].name);
+    }
+    buf_adds(b, "</tr></thead><tbody>\n");
+}
+
 static void table(struct buf *b, const json_t *overlap)
 {
     static const struct {
         const char *key, *name;
-    } ROWS[] = {{"mean", "mean"},
-                {"median", "median"},
-                {"q1", "lower quartile"},
-                {"q3", "upper quartile"},
-                {"share_above_half", "share above .5"}};
+        int decimals;
+    } ROWS[] = {
+        {"images", "images", 0},
+        {"mean", "mean", 3},
+        {"mean_low", "95&nbsp;% interval from", 3},
+        {"mean_high", "to", 3},
+        {"median", "median", 3},
+        {"q1", "lower quartile", 3},
+        {"q3", "upper quartile", 3},
+        {"share_above_half", "share above .5", 3},
+    };
 
-    buf_adds(b, "<table><caption>Single images with a lesion (");
-    html_number(b, source_number(overlap, "nonempty_truths"), 0);
-    buf_adds(b, "), mask cut at ");
-    html_number(b, source_number(overlap, "cut"), 2);
-    buf_adds(b, "</caption><thead><tr><th></th><th class=\"n\">Dice</th><th "
-                "class=\"n\">IoU</th></tr></thead><tbody>\n");
+    table_head(b, overlap);
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
-        buf_addf(b, "<tr><th>%s</th><td class=\"n\">", ROWS[i].name);
-        html_number(b, source_number(source_at(overlap, "dice"), ROWS[i].key), 3);
-        buf_adds(b, "</td><td class=\"n\">");
-        html_number(b, source_number(source_at(overlap, "iou"), ROWS[i].key), 3);
-        buf_adds(b, "</td></tr>\n");
+        if (!source_at(source_at(overlap, "dice"), ROWS[i].key))
+            continue;
+        buf_addf(b, "<tr><th>%s</th>", ROWS[i].name);
+        for (size_t k = 0; k < sizeof COLUMNS / sizeof *COLUMNS; k++) {
+            if (!source_at(overlap, COLUMNS[k].key))
+                continue;
+            buf_adds(b, "<td class=\"n\">");
+            html_number(b, source_number(source_at(overlap, COLUMNS[k].key), ROWS[i].key), ROWS[i].decimals);
+            buf_adds(b, "</td>");
+        }
+        buf_adds(b, "</tr>\n");
     }
     buf_adds(b, "</tbody></table>\n");
 }

@@ -109,27 +109,33 @@ static void ranking(struct buf *b, const json_t *result)
     buf_adds(b, "</p>\n");
 }
 
-static void outlines(struct buf *b, const json_t *result)
+/* A black-box network is taught to leave other lesions black: its outlines are judged on the malignant ones.
+ */
+static void outlines(struct buf *b, const struct source *s)
 {
-    double n = source_number(result, "overlap.nonempty_truths");
+    bool black_box = !strcmp(source_text(s->run, "task"), "black-box");
+    const json_t *malignant = source_at(s->result, "overlap.dice_malignant");
+    const json_t *dice = black_box && malignant ? malignant : source_at(s->result, "overlap.dice");
+    double n = dice == malignant ? source_number(dice, "images")
+                                 : source_number(s->result, "overlap.nonempty_truths");
 
     if (!(n > 0))
         return;
     buf_adds(b, "<p><b>Outlines:</b> on the ");
     html_number(b, n, 0);
-    buf_adds(
-        b,
-        " images whose truth shows a lesion, the overlap with it (Dice, 1 is perfect) has a median of <b>");
-    html_number(b, source_number(result, "overlap.dice.median"), 3);
+    buf_adds(b, dice == malignant ? " images with a malignant lesion" : " images with a lesion");
+    buf_adds(b, ", the overlap with its true outline (Dice: 0 none, 1 perfect) has a median of <b>");
+    html_number(b, source_number(dice, "median"), 3);
     buf_adds(b, "</b> and a mean of ");
-    html_number(b, source_number(result, "overlap.dice.mean"), 3);
+    html_number(b, source_number(dice, "mean"), 3);
     buf_adds(b, "; it is above .5 on ");
-    html_percent(b, source_number(result, "overlap.dice.share_above_half"));
+    html_percent(b, source_number(dice, "share_above_half"));
     buf_adds(b, " of them.</p>\n");
 }
 
-static void cautions(struct buf *b, const json_t *data)
+static void cautions(struct buf *b, const json_t *result)
 {
+    const json_t *data = source_at(result, "data");
     const char *part = source_text(data, "part");
     double malignant = source_number(data, "malignant"), touched = source_number(data, "test_evaluations");
 
@@ -152,6 +158,9 @@ static void cautions(struct buf *b, const json_t *data)
                  "With %.0f malignant images every number about them is rough: read the intervals, not the "
                  "values. ",
                  malignant);
+    if (json_array_size(source_at(result, "unreadable")) > 0)
+        buf_addf(b, "<b>%zu images could not be read and are left out.</b> ",
+                 json_array_size(source_at(result, "unreadable")));
     buf_adds(b, "Nothing here shows how it would do on other machines, other people or in practice.</p>\n");
 }
 
@@ -165,8 +174,8 @@ void section_summary(struct buf *b, const struct source *s)
         for (size_t i = 0; i < json_array_size(decisions); i++)
             one_decision(b, json_array_get(decisions, i), data);
         ranking(b, s->result);
-        outlines(b, s->result);
-        cautions(b, data);
+        outlines(b, s);
+        cautions(b, s->result);
     } else {
         buf_adds(b, "<p><b>This run has not been evaluated:</b> there are no results to show yet, only how "
                     "it was trained. "
