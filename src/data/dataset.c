@@ -448,9 +448,12 @@ bool dataset_finish(struct dataset *d, struct err *err)
     char *mark = file_join(d->folder, UNFINISHED);
     bool ok = false;
 
-    qsort(d->row, d->rows, sizeof *d->row, compare_rows);
-    qsort(d->rejected, d->rejections, sizeof *d->rejected, compare_rejected);
-    qsort(d->warning, d->warnings, sizeof *d->warning, compare_text);
+    if (d->rows)
+        qsort(d->row, d->rows, sizeof *d->row, compare_rows);
+    if (d->rejections)
+        qsort(d->rejected, d->rejections, sizeof *d->rejected, compare_rejected);
+    if (d->warnings)
+        qsort(d->warning, d->warnings, sizeof *d->warning, compare_text);
     if (!write_rejected(d, err))
         goto out;
     if (!c.images) {
