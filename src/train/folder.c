@@ -201,7 +201,7 @@ static bool same_run(const struct folder *f, const struct train_job *job, struct
 
     if (r->task != job->task)
         return err_set(err, ERR_INPUT, "this is a run of task %s", run_task_name(r->task));
-    if (r->model != job->model || r->channels != job->channels)
+    if (strcmp(r->model->name, job->model->name) != 0 || r->channels != job->channels)
         return err_set(err, ERR_INPUT, "this is a run of another network");
     if (strcmp(r->manifest_sha256, f->manifest.sha256) != 0)
         return err_set(err, ERR_INPUT, "the run was begun on another data set than %s (its manifest differs)",
