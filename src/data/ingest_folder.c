@@ -290,7 +290,7 @@ bool ingest_folder(struct ingest_result *out, const struct ingest_folder *in, st
     if (!find_cases(&j.cases, in->source, err))
         goto out;
     j.dataset = begin(&j, err);
-    if (!j.dataset || !parallel_for(j.cases.count, hash_image, &j, NULL, err))
+    if (!j.dataset || !parallel_for(j.cases.count, hash_image, &j, "hashes", err))
         goto out;
     ingest_cases_name(&j.cases);
     size_t copies = find_duplicates(&j);
