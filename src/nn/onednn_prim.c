@@ -124,14 +124,16 @@ static bool kernel_view(struct onednn *o, const struct nn_slot *slot, const stru
 
 enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS };
 
-/* Where Winograd's F(4x4, 3x3) is faster than direct. By shape alone, so that every run of a network computes
- * the same sums. */
+/* Where Winograd's F(4x4, 3x3) is faster than direct: nearly everywhere it can be had. In planes of a tile or
+ * two the forward pass, which must transform its kernel each time in training, is not. By shape alone, so
+ * that every run of a network computes the same sums. */
 static bool winograd_pays(const struct onednn *o, const struct onednn_layer *l, enum pass pass)
 {
+    enum { SMALL_SIDE = 8 };
     const struct nn_conv *c = &l->node->u.conv;
     bool fits = !o->how.direct && c->kernel == 3 && c->stride == 1 && c->pad == 1 && l->in.c % 16 == 0 &&
                 l->node->shape.c % 16 == 0;
-    return fits && (pass != BACKWARD_WEIGHTS || l->in.h < 112);
+    return fits && (pass != FORWARD || l->inference || l->in.h > SMALL_SIDE);
 }
 
 struct conv_mds {
