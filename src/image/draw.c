@@ -100,9 +100,9 @@ static void blend(uint8_t *pixel, struct draw_color c, float part)
 
 static struct draw_color heat_color(float v)
 {
-    /* Four legs of equal length: black to red, to orange, to yellow, to white. */
+    /* Four legs of equal length. Not up to white: over grey tissue it would look like no colour at all. */
     static const struct draw_color STOP[] = {
-        {80, 0, 0}, {220, 20, 0}, {255, 140, 0}, {255, 230, 40}, {255, 255, 255}};
+        {80, 0, 0}, {200, 0, 0}, {255, 90, 0}, {255, 170, 0}, {255, 235, 60}};
     const int leg = v < 1 ? (int)(v * 4) : 3;
     const float part = v * 4 - (float)leg;
     const struct draw_color a = STOP[leg], b = STOP[leg + 1];

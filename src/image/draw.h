@@ -24,7 +24,7 @@ bool draw_image(struct image *canvas, const struct image *im, struct image_box b
 /* A mask or a map of strengths laid over the canvas in one colour. map: grey, the canvas' size (asserted),
  * any type, full strength at 255, 65535 or 1; opacity in [0, 1] at full strength. */
 void draw_overlay(struct image *canvas, const struct image *map, struct draw_color c, float opacity);
-/* A map of strengths in heat colours (dark red, red, orange, yellow, white); weak places stay clear.
+/* A map of strengths in heat colours (dark red, red, orange, yellow); weak places stay clear.
  * Otherwise like draw_overlay. */
 void draw_heat(struct image *canvas, const struct image *map, float opacity);
 
