@@ -294,6 +294,8 @@ static void the_summary_says_what_the_accuracy_is_worth(void **state)
               "would be right for 59.2&nbsp;%. The accuracy is <b>not shown to be above</b>");
     has(page, "right for 59.2&nbsp;%. The accuracy is above that of the majority class.");
     has(page, "right for 90 of 157 images");
+    has(page, "<tr><th>majority class</th><td class=\"n\">0.592</td><td class=\"n\">0.592</td></tr>");
+    has(page, "<td class=\"n\">0.866<br><span class=\"note\">0.804 to 0.911</span></td>");
     has(page, "It called malignant 59 of 64 malignant images, and 62 of 93 others.");
     has(page, "leave 57 of 157 as <i>uncertain</i>");
     has(page, "<b>Optimistic:</b> these are the same images as those measured here.");
@@ -353,7 +355,7 @@ static void examples_show_the_images_of_the_data_set(void **state)
     /* good: best and median outlines, each image, marks and detail; false: image and marks without a detail
      */
     has(page, "alt=\"good\"");
-    has(page, "alt=\"enlarged, with marks\"");
+    has(page, "alt=\"enlarged, with outlines\"");
     has(page, "alt=\"false\"");
     assert_int_equal(count_of(page, "alt=\"false\""), 1);
     has(page, "The image was not found.");
@@ -400,6 +402,7 @@ static void a_result_without_decisions_is_shown(void **state)
     has(page, "This evaluation holds no decisions");
     has(page, "0.123");
     has_not(page, "Ranking by the score");
+    has_not(page, "Each dot is");
     free(page);
 }
 

@@ -196,11 +196,11 @@ static void draw_series(struct buf *b, const struct chart *c, const struct chart
 static void draw_mark(struct buf *b, const struct chart *c)
 {
     double x = place_x(c, c->mark_x);
-    bool left = x > c->width * .9;
+    const char *anchor = x > c->width - 45 ? "end" : x < CHART_LEFT + 25 ? "start" : "middle";
 
     svg_line(b, (struct svg_line){x, CHART_TOP, x, c->height - CHART_BOTTOM}, "#374151", 1.2,
              "stroke-dasharray=\"2 3\"");
-    svg_text(b, (struct svg_text){x, CHART_TOP - 4, left ? "end" : "middle", 12, "class=\"halo\""}, c->mark);
+    svg_text(b, (struct svg_text){x, CHART_TOP - 4, anchor, 12, "class=\"halo\""}, c->mark);
 }
 
 void chart_lines(struct buf *b, const struct chart *chart)

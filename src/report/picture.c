@@ -18,7 +18,7 @@
 /* Pixels of a picture's longer side; it is shown at about half of that, so that outlines stay fine. */
 enum { SIDE = 480, JPEG_QUALITY = 82, CUT = 127 };
 
-/* Enlarged where truth and prediction together are narrower than this share of the image, on both axes. */
+/* What is narrower than this share of the image, on both axes, is shown enlarged. */
 #define DETAIL_SHARE .34
 
 /* A case, all of one size. */
@@ -113,36 +113,50 @@ static float cut_of(const struct image *map)
     return image_box_of(&box, map, CUT) ? CUT : 0;
 }
 
-static void draw_marks(struct views *v)
+/* heat: the enlarged part goes without, so that a margin can be judged. */
+static void draw_marks(struct views *v, bool heat)
 {
     const struct draw_contour truth = {cut_of(&v->truth), 3, PANEL_TRUTH_COLOR};
     const struct draw_contour prediction = {CUT, 2, PANEL_PREDICTION_COLOR};
 
-    draw_heat(&v->shown, &v->prediction, .25F);
+    if (heat)
+        draw_heat(&v->shown, &v->prediction, .25F);
     draw_contour(&v->shown, &v->truth, &truth);
     draw_contour(&v->shown, &v->prediction, &prediction);
 }
 
-/* The box of truth and prediction, with room around, made square where the image allows; false when it is not
- * small. */
+static bool is_small(struct image_box box, const struct image *im)
+{
+    return box.x1 - box.x0 <= im->width * DETAIL_SHARE && box.y1 - box.y0 <= im->height * DETAIL_SHARE;
+}
+
+static struct image_box box_around(struct image_box a, struct image_box b)
+{
+    return (struct image_box){a.x0 < b.x0 ? a.x0 : b.x0, a.y0 < b.y0 ? a.y0 : b.y0, a.x1 > b.x1 ? a.x1 : b.x1,
+                              a.y1 > b.y1 ? a.y1 : b.y1};
+}
+
+/* A square, as far as the image allows, with room around truth and prediction, or around the truth alone
+ * where the prediction is everywhere; false where there is nothing small. */
 static bool detail_box(struct image_box *out, const struct views *v)
 {
-    struct image_box t, p, box;
-    bool has_t = image_box_of(&t, &v->truth, CUT), has_p = image_box_of(&p, &v->prediction, CUT);
-    int w = v->shown.width, h = v->shown.height, side, cx, cy;
+    struct image_box truth, prediction, box;
+    bool has_truth = image_box_of(&truth, &v->truth, CUT);
+    bool has_prediction = image_box_of(&prediction, &v->prediction, CUT);
+    int side, cx, cy;
 
-    if (!has_t && !has_p)
+    if (!has_truth && !has_prediction)
         return false;
-    box = has_t ? t : p;
-    if (has_t && has_p)
-        box = (struct image_box){t.x0 < p.x0 ? t.x0 : p.x0, t.y0 < p.y0 ? t.y0 : p.y0,
-                                 t.x1 > p.x1 ? t.x1 : p.x1, t.y1 > p.y1 ? t.y1 : p.y1};
-    if (box.x1 - box.x0 > w * DETAIL_SHARE || box.y1 - box.y0 > h * DETAIL_SHARE)
+    box = has_truth ? truth : prediction;
+    if (has_truth && has_prediction && is_small(box_around(truth, prediction), &v->shown))
+        box = box_around(truth, prediction);
+    if (!is_small(box, &v->shown))
         return false;
-    side = (int)(1.6 * (box.x1 - box.x0 > box.y1 - box.y0 ? box.x1 - box.x0 : box.y1 - box.y0)) + 16;
+    side = box.x1 - box.x0 > box.y1 - box.y0 ? box.x1 - box.x0 : box.y1 - box.y0;
     cx = (box.x0 + box.x1) / 2;
     cy = (box.y0 + box.y1) / 2;
-    *out = image_box_grow((struct image_box){cx, cy, cx, cy}, side / 2, w, h);
+    *out =
+        image_box_grow((struct image_box){cx, cy, cx, cy}, side * 4 / 5 + 8, v->shown.width, v->shown.height);
     return true;
 }
 
@@ -165,14 +179,14 @@ static bool write_pictures(struct buf *b, const struct views *v, const char *id,
     bool ok = views_cut(&whole, v, box, err) && write_jpeg(b, &whole, id, err);
 
     if (ok) {
-        draw_marks(&whole);
+        draw_marks(&whole, true);
         ok = write_jpeg(b, &whole, "with marks", err);
     }
     if (ok && detail_box(&box, v)) {
         ok = views_cut(&part, v, box, err);
         if (ok) {
-            draw_marks(&part);
-            ok = write_jpeg(b, &part, "enlarged, with marks", err);
+            draw_marks(&part, false);
+            ok = write_jpeg(b, &part, "enlarged, with outlines", err);
         }
     }
     views_release(&whole);

@@ -366,6 +366,26 @@ static void roc(struct buf *b, const json_t *result)
     free(y);
 }
 
+/* The ROC, and beside it the sets of thresholds compared. */
+static void ranking(struct buf *b, const json_t *result, bool ranked)
+{
+    const json_t *decisions = source_at(result, "decisions");
+
+    buf_adds(b, "<div class=\"pair\"><div>\n");
+    if (ranked)
+        roc(b, result);
+    buf_adds(b, "</div><div>\n");
+    overview(b, decisions);
+    if (ranked)
+        buf_adds(
+            b,
+            "<p class=\"note\">The ROC shows every threshold at once: the higher and the further left, the "
+            "better; the dotted line is guessing.</p>\n");
+    if (ranked && json_array_size(decisions) > 0)
+        buf_adds(b, "<p class=\"note\">Each dot is the yes-or-no answer of one set of thresholds.</p>\n");
+    buf_adds(b, "</div></div>\n");
+}
+
 void section_decisions(struct buf *b, const struct source *s)
 {
     const json_t *decisions = source_at(s->result, "decisions");
@@ -378,19 +398,11 @@ void section_decisions(struct buf *b, const struct source *s)
         buf_adds(b, "<p>This evaluation holds no decisions: they need malignant images and others.</p>\n");
         return;
     }
-    buf_adds(b, "<p>The score of an image is the sum of its predicted mask. Normal images count as benign in "
-                "every two-class "
-                "number.</p>\n");
-    buf_adds(b, "<div class=\"pair\"><div>\n");
-    if (ranked)
-        roc(b, s->result);
-    buf_adds(b, "</div><div>\n");
-    overview(b, decisions);
     buf_adds(
         b,
-        "<p class=\"note\">The ROC shows every threshold at once: the higher and the further left, the "
-        "better; the dotted "
-        "line is guessing. Each dot is the yes-or-no answer of one set of thresholds.</p>\n</div></div>\n");
+        "<p>The score of an image is the sum of its predicted mask. Normal images count as benign in every "
+        "two-class number.</p>\n");
+    ranking(b, s->result, ranked);
     for (size_t i = 0; i < json_array_size(decisions); i++)
         decision(b, s, json_array_get(decisions, i));
 }

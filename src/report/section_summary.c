@@ -16,14 +16,20 @@ static void count_of(struct buf *b, double x, double n)
 static void what(struct buf *b, const struct source *s)
 {
     const json_t *data = source_at(s->result, "data");
+    const char *part = source_text(data, "part");
 
     buf_adds(b, "<p>This page tells how the network did on <b>");
     html_number(b, source_number(data, "images"), 0);
     buf_adds(b, " images</b> of ");
     html_number(b, source_number(data, "patients"), 0);
-    buf_adds(b, " patients (the <b>");
-    html_text(b, *source_text(data, "part") ? source_text(data, "part") : "unnamed");
-    buf_adds(b, "</b> part of the data set): ");
+    buf_adds(b, " patients (");
+    if (!strcmp(part, "all")) {
+        buf_adds(b, "<b>all</b> parts of the data set): ");
+    } else {
+        buf_adds(b, "the <b>");
+        html_text(b, *part ? part : "unnamed");
+        buf_adds(b, "</b> part of the data set): ");
+    }
     html_number(b, source_number(data, "benign"), 0);
     buf_adds(b, " benign, ");
     html_number(b, source_number(data, "normal"), 0);
@@ -150,6 +156,12 @@ static void cautions(struct buf *b, const json_t *result)
             b,
             "These images also chose the best epoch (and any thresholds called chosen), so the numbers are "
             "optimistic; a fair test needs images that chose nothing. ");
+    else if (json_is_true(source_at(data, "external")))
+        buf_adds(b, "These images come from another data set than the one the network learned from. ");
+    else if (!strcmp(part, "all"))
+        buf_adds(
+            b,
+            "<b>The network learned from most of these images:</b> the numbers say little about new ones. ");
     else if (!strcmp(part, "train"))
         buf_adds(
             b, "<b>The network learned from these very images:</b> the numbers say nothing about new ones. ");
