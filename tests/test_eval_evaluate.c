@@ -29,6 +29,7 @@ static const struct boxed DATA[] = {
 };
 
 static const char *run, *data;
+static json_t *validated; /* what the validation part gave */
 
 static int prepare(void **state)
 {
@@ -39,11 +40,12 @@ static int prepare(void **state)
     write_data(data, DATA, sizeof DATA / sizeof *DATA);
     write_run(run, "black-box", "stretch", data);
     write_weights(in(run, "best.safetensors"), bright_values);
-    return 0;
+    return evaluate(&(struct evaluation){.run = run, .seed = 1, .batch = 2}, &validated, NULL) ? 0 : -1;
 }
 
 static int clear(void **state)
 {
+    json_decref(validated);
     free((char *)run);
     free((char *)data);
     return remove_folder(state);
@@ -87,7 +89,7 @@ static void expect_text(const json_t *json, const char *keys, const char *text)
 static void test_validation(void **state)
 {
     (void)state;
-    json_t *r = evaluated(&(struct evaluation){.run = run, .seed = 1});
+    const json_t *r = validated;
 
     expect_text(r, "format", "clearmass-result-1");
     expect_text(r, "run.task", "black-box");
@@ -114,13 +116,12 @@ static void test_validation(void **state)
            ((2. * (16 + 20 + 100) + 1) / (16 + 16 + 20 + 40 + 100 + 200 + 30 + 30 + 1) + 1) / 2, 1e-5);
     expect(r, "score.auc", 5. / 6, 1e-12); /* of 6 pairs only 30 under 40 is wrong */
     assert_true(json_array_size(at(r, "score.roc")) == 6);
-    json_decref(r);
 }
 
 static void test_decisions_on_validation(void **state)
 {
     (void)state;
-    json_t *r = evaluated(&(struct evaluation){.run = run, .seed = 1});
+    const json_t *r = validated;
     json_t *kept = json_file_read(in(run, "thresholds.json"), NULL);
 
     expect_text(r, "decisions.0.name", "published");
@@ -149,13 +150,12 @@ static void test_decisions_on_validation(void **state)
     expect(kept, "low", 30, 1e-4);
     expect(kept, "images", 5, 0);
     json_decref(kept);
-    json_decref(r);
 }
 
 static void test_predictions_and_masks(void **state)
 {
-    const char *out = in(*state, "out/x");
-    json_t *r = evaluated(&(struct evaluation){.run = run, .data = data, .out = out, .seed = 1, .batch = 2});
+    (void)state;
+    const char *out = in(run, "evaluation");
     struct csv t = CSV_INIT;
     struct image mask = IMAGE_INIT;
     struct err err = ERR_INIT;
@@ -179,14 +179,13 @@ static void test_predictions_and_masks(void **state)
     assert_int_equal(image_u8(&mask)[40 * WIDTH + 100], 0);
     image_release(&mask);
     csv_release(&t);
-    json_decref(r);
 }
 
 static void test_looks_at_the_test_part_are_counted(void **state)
 {
     (void)state;
     for (int look = 1; look <= 2; look++) {
-        json_t *r = evaluated(&(struct evaluation){.run = run, .part = EVAL_TEST, .seed = 1});
+        json_t *r = evaluated(&(struct evaluation){.run = run, .part = EVAL_TEST, .seed = 1, .batch = 2});
         expect_text(r, "data.part", "test");
         expect(r, "data.images", 2, 0);
         expect(r, "data.patients", 1, 0);
@@ -197,7 +196,7 @@ static void test_looks_at_the_test_part_are_counted(void **state)
         expect(r, "decisions.1.confusion.1.1", 1, 0);
         json_decref(r);
     }
-    json_t *r = evaluated(&(struct evaluation){.run = run, .part = EVAL_TRAIN, .seed = 1});
+    json_t *r = evaluated(&(struct evaluation){.run = run, .part = EVAL_TRAIN, .seed = 1, .batch = 2});
     expect(r, "data.images", 1, 0);
     expect(r, "data.test_evaluations", 2, 0);
     assert_true(json_is_null(at(r, "score.auc")));
@@ -211,7 +210,7 @@ static void test_another_data_set_is_an_external_test(void **state)
     struct err err = ERR_INIT;
 
     write_data(other, DATA, 3);
-    json_t *r = evaluated(&(struct evaluation){.run = run, .data = other, .seed = 1});
+    json_t *r = evaluated(&(struct evaluation){.run = run, .data = other, .seed = 1, .batch = 2});
     expect_text(r, "data.part", "external");
     assert_true(json_is_true(at(r, "data.external")));
     expect(r, "data.images", 3, 0);
@@ -228,11 +227,11 @@ static void test_thresholds_of_other_weights_are_not_used(void **state)
     struct err err = ERR_INIT;
 
     write_run(again, "black-box", "stretch", data);
-    must(file_copy(in(run, "best.safetensors"), in(again, "best.safetensors"), &err), err);
+    must(symlink(in(run, "best.safetensors"), in(again, "best.safetensors")) == 0, err);
     write_text(
         in(again, "thresholds.json"),
         "{\"format\": \"clearmass-thresholds-1\", \"low\": 1, \"high\": 2, \"weights_sha256\": \"00\"}");
-    json_t *r = evaluated(&(struct evaluation){.run = again, .part = EVAL_TEST, .seed = 1});
+    json_t *r = evaluated(&(struct evaluation){.run = again, .part = EVAL_TEST, .seed = 1, .batch = 2});
     assert_int_equal(json_array_size(at(r, "decisions")), 1);
     json_decref(r);
     write_text(in(again, "thresholds.json"),
@@ -247,8 +246,8 @@ static void test_a_segment_run_makes_no_decisions(void **state)
     struct err err = ERR_INIT;
 
     write_run(seg, "segment", "stretch", data);
-    must(file_copy(in(run, "best.safetensors"), in(seg, "best.safetensors"), &err), err);
-    json_t *r = evaluated(&(struct evaluation){.run = seg, .seed = 1});
+    must(symlink(in(run, "best.safetensors"), in(seg, "best.safetensors")) == 0, err);
+    json_t *r = evaluated(&(struct evaluation){.run = seg, .seed = 1, .batch = 2});
     assert_int_equal(json_array_size(at(r, "decisions")), 0);
     expect(r, "score.auc", 5. / 6, 1e-12);
     assert_false(file_exists(in(seg, "thresholds.json")));
@@ -257,20 +256,22 @@ static void test_a_segment_run_makes_no_decisions(void **state)
 
 static void test_given_thresholds_are_in_force(void **state)
 {
-    (void)state;
+    const char *out = in(*state, "out/given");
     const struct band given = {20, 35};
-    json_t *r = evaluated(&(struct evaluation){.run = run, .given = &given, .seed = 1});
+    json_t *r =
+        evaluated(&(struct evaluation){.run = run, .out = out, .given = &given, .seed = 1, .batch = 2});
 
     expect_text(r, "decisions.1.name", "given");
     expect_text(r, "answers_by", "given");
     expect(r, "decisions.1.three_way.0.2", 1, 0);
+    assert_true(file_exists(in(out, "masks/m1.png")));
     json_decref(r);
 }
 
 static void test_one_unreadable_image(void **state)
 {
     const char *bad = in(*state, "bad");
-    const struct evaluation e = {.run = run, .data = bad, .seed = 1};
+    const struct evaluation e = {.run = run, .data = bad, .seed = 1, .batch = 2};
     struct err err = ERR_INIT;
 
     write_data(bad, DATA, 2);
@@ -293,7 +294,7 @@ static void test_a_mask_of_another_size(void **state)
 
     write_data(bad, DATA, 2);
     must(tiff_write(in(bad, "roi/b2.tif"), &small, &err), err);
-    json_t *r = evaluated(&(struct evaluation){.run = run, .data = bad, .seed = 1});
+    json_t *r = evaluated(&(struct evaluation){.run = run, .data = bad, .seed = 1, .batch = 2});
     expect_text(r, "unreadable.0.error", "roi/b2.tif: the mask is 5 x 4, its image 128 x 64");
     json_decref(r);
     image_release(&small);

@@ -205,9 +205,9 @@ static size_t training_batch(const struct run *run)
 
 static json_t *make_result(const struct job *j, const struct result_input *in, size_t tests)
 {
-    json_t *data =
-        json_pack("{s:s, s:s, s:s, s:b}", "path", j->data.folder, "manifest_sha256", j->data.sha256, "part",
-                  j->external && j->part == EVAL_ALL ? "external" : PART[j->part], "external", j->external);
+    json_t *data = json_pack(
+        "{s:o, s:s, s:s, s:b}", "path", json_text(j->data.folder), "manifest_sha256", j->data.sha256, "part",
+        j->external && j->part == EVAL_ALL ? "external" : PART[j->part], "external", j->external);
     json_t *json = json_pack("{s:s, s:s, s:s, s:o}", "format", "clearmass-result-1", "program", EVAL_PROGRAM,
                              "disclaimer", EVAL_DISCLAIMER, "run", predictor_json(&j->predictor));
 
@@ -256,9 +256,9 @@ bool evaluate(const struct evaluation *e, json_t **result, struct err *err)
         .e = e, .predictor = PREDICTOR_INIT, .data = MANIFEST_INIT, .split = SPLIT_INIT, .cases = CASES_INIT};
     char *out = e->out ? mem_copy_string(e->out) : file_join(e->run, "evaluation");
     char *masks = file_join(out, "masks");
-    bool ok = predictor_open(&j.predictor, e->run,
-                             &(struct predictor_options){.batch = e->batch, .backend = e->backend}, err) &&
-              open_data(&j, err) && choose_cases(&j, err) &&
+    const struct predictor_options how = {.batch = e->batch, .backend = e->backend};
+    bool ok = predictor_open(&j.predictor, e->run, err) && open_data(&j, err) && choose_cases(&j, err) &&
+              predictor_load(&j.predictor, &how, err) &&
               cases_predict(&j.cases, &j.predictor, &j.data, masks, err) && any_read(&j, err) &&
               make_decisions(&j, err) && write_results(&j, out, result, err);
 

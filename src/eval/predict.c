@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,31 +20,29 @@ static bool compile(struct predictor *p, const struct predictor_options *o, stru
                         &(struct nn_compile){.batch = p->batch, .mode = NN_INFER}, err);
 }
 
-bool predictor_open(struct predictor *out, const char *run_folder, const struct predictor_options *o,
-                    struct err *err)
+bool predictor_open(struct predictor *out, const char *run_folder, struct err *err)
 {
-    struct predictor p = {.run = RUN_INIT, .graph = NN_GRAPH_INIT, .exec = NN_EXEC_INIT};
-    float *values = NULL;
-    bool ok = false;
+    struct predictor p = PREDICTOR_INIT;
 
-    p.batch = o->batch > 0 ? o->batch : DEFAULT_BATCH;
-    if (!run_read(&p.run, run_folder, err) ||
-        !run_load_best(&p.run, &p.graph, &values, &p.epoch, p.weights_sha256, err))
-        goto out;
-    /* the executor keeps the graph's address, so it is compiled where it stays */
+    if (!run_read(&p.run, run_folder, err))
+        return false;
     *out = p;
-    p = (struct predictor){.run = RUN_INIT, .graph = NN_GRAPH_INIT, .exec = NN_EXEC_INIT};
-    out->input =
-        mem_try((size_t)out->batch * (size_t)out->run.channels, predictor_pixels(out) * sizeof(float), err);
-    if (!out->input || !compile(out, o, err)) {
-        predictor_close(out);
-        goto out;
-    }
-    out->exec.backend->set(out->exec.self, values);
-    ok = true;
-out:
+    return true;
+}
+
+bool predictor_load(struct predictor *p, const struct predictor_options *o, struct err *err)
+{
+    float *values = NULL;
+
+    assert(!p->input);
+    if (!run_load_best(&p->run, &p->graph, &values, &p->epoch, p->weights_sha256, err))
+        return false;
+    p->batch = o->batch > 0 ? o->batch : DEFAULT_BATCH;
+    p->input = mem_try((size_t)p->batch * (size_t)p->run.channels, predictor_pixels(p) * sizeof(float), err);
+    const bool ok = p->input && compile(p, o, err);
+    if (ok)
+        p->exec.backend->set(p->exec.self, values);
     free(values);
-    predictor_close(&p);
     return ok;
 }
 
@@ -98,8 +97,23 @@ double map_score(const float *map, size_t n)
     return sum;
 }
 
+json_t *json_text(const char *text)
+{
+    json_t *json = json_string(text);
+
+    if (!json) {
+        char *copy = mem_copy_string(text);
+        for (char *c = copy; *c; c++)
+            *c = *c & 0x80 ? '?' : *c;
+        json = json_string(copy);
+        free(copy);
+    }
+    return json;
+}
+
 json_t *predictor_json(const struct predictor *p)
 {
-    return json_pack("{s:s, s:s, s:s, s:i, s:s}", "path", p->run.folder, "task", run_task_name(p->run.task),
-                     "model", p->run.model->name, "epoch", p->epoch, "weights_sha256", p->weights_sha256);
+    return json_pack("{s:o, s:s, s:s, s:i, s:s}", "path", json_text(p->run.folder), "task",
+                     run_task_name(p->run.task), "model", p->run.model->name, "epoch", p->epoch,
+                     "weights_sha256", p->weights_sha256);
 }

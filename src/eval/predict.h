@@ -22,7 +22,7 @@ struct predictor {
 
 #define PREDICTOR_INIT                                                                                       \
     {                                                                                                        \
-        .batch = 0                                                                                           \
+        .run = RUN_INIT, .graph = NN_GRAPH_INIT, .exec = NN_EXEC_INIT                                        \
     }
 
 struct predictor_options {
@@ -30,10 +30,12 @@ struct predictor_options {
     const struct nn_backend *backend; /* NULL means nn_backend_onednn */
 };
 
-/* Reads a run folder and its best weights and compiles the network. Fails with one line on a folder that is
- * no run and on a network that has no map of its input's size as output. */
-bool predictor_open(struct predictor *out, const char *run_folder, const struct predictor_options *o,
-                    struct err *err);
+/* Reads the description of a run: out->run. Fails with one line on a folder that is no run. */
+bool predictor_open(struct predictor *out, const char *run_folder, struct err *err);
+/* Then its best weights, and compiles the network; once, and p must stay where it is from then on. Fails
+ * where no epoch is finished and on a network that has no map of its input's size as output. */
+bool predictor_load(struct predictor *p, const struct predictor_options *o, struct err *err);
+/* Harmless on PREDICTOR_INIT and after any failure. */
 void predictor_close(struct predictor *p);
 
 /* Pixels of a square and of a map: size * size. */
@@ -46,6 +48,9 @@ bool predictor_run(struct predictor *p, const uint16_t *squares, size_t n, float
 
 /* The score: the sum of a map in double, so that the smallest values count. */
 double map_score(const float *map, size_t n);
+
+/* A JSON string of any bytes: those above 127 become '?' where they are no UTF-8. A new reference. */
+json_t *json_text(const char *text);
 
 /* {"path", "task", "model", "epoch", "weights_sha256"}: a new reference. */
 json_t *predictor_json(const struct predictor *p);

@@ -290,8 +290,8 @@ static json_t *unreadable_json(const struct cases *c)
 
     for (size_t i = 0; i < c->count; i++)
         if (!c->of[i].read)
-            json_array_append_new(list,
-                                  json_pack("{s:s, s:s}", "id", c->of[i].item->id, "error", c->of[i].error));
+            json_array_append_new(
+                list, json_pack("{s:s, s:o}", "id", c->of[i].item->id, "error", json_text(c->of[i].error)));
     return list;
 }
 

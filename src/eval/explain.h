@@ -1,0 +1,49 @@
+/* eval/explain.h: what a map says about one image: a verdict, and the places it comes from. */
+#ifndef CLEARMASS_EVAL_EXPLAIN_H
+#define CLEARMASS_EVAL_EXPLAIN_H
+
+#include "base/json.h"
+#include "data/prep.h"
+#include "eval/confusion.h"
+
+/* A map whose brightest pixel is darker than this shows no place. */
+#define EXPLAIN_FAINTEST .001f
+/* Regions that hold less than this share of the score are left in the rest. */
+#define EXPLAIN_SMALLEST_SHARE .01
+
+enum { EXPLAIN_REGIONS = 9 }; /* at most: the ones with the largest score */
+
+struct explain_region {
+    struct image_box box; /* in the image's own pixels, whole pixels that the region touches */
+    double area_pixels;   /* in the image's own pixels, from the area in the map */
+    double area_share;    /* of the image */
+    double score;         /* sum of the map inside */
+    double score_share;   /* of the score */
+    float peak;           /* largest value inside */
+};
+
+struct explanation {
+    bool judged; /* false: the run's score is no opinion on malignancy; verdict and band mean nothing */
+    enum answer verdict;
+    struct band band;
+    double score;      /* sum of the whole map */
+    double rest_score; /* of what lies outside every region: score = rest + regions */
+    float peak;        /* of the map, where it shows the image */
+    float cut;         /* regions are what lies above; 0 when there are none */
+    struct explain_region region[EXPLAIN_REGIONS]; /* largest score first */
+    int count;
+};
+
+/* map [size, size] of the plan; band NULL: no verdict. Regions are connected (by sides or corners) pixels
+ * above min(.5, peak / 2), so a faint map still shows where it is least faint. What the map holds in the
+ * black border of a padded square belongs to the rest. Fails with ERR_LIMIT only. */
+bool explain_map(struct explanation *out, const float *map, const struct prep_plan *plan,
+                 const struct band *band, struct err *err);
+
+/* "benign", "uncertain", "malignant", or "none" without a judgement. */
+const char *explanation_verdict(const struct explanation *x);
+
+/* Sets verdict, score, low, high, cut, peak, regions, rest_score, rest_share. */
+void explanation_json(json_t *json, const struct explanation *x);
+
+#endif

@@ -1,0 +1,44 @@
+/* eval/explain_job.h: explanations of any number of image files, written to a folder (doc/formats.md,
+ * Explanation). */
+#ifndef CLEARMASS_EVAL_EXPLAIN_JOB_H
+#define CLEARMASS_EVAL_EXPLAIN_JOB_H
+
+#include "eval/explain.h"
+#include "eval/explain_files.h"
+#include "eval/predict.h"
+
+struct explain_request {
+    const char *run, *out;
+    char *const *path; /* [paths]: files and folders */
+    size_t paths;
+    const struct band *given;         /* NULL: the run's own thresholds, else the published ones */
+    const struct nn_backend *backend; /* NULL: onednn */
+};
+
+struct explained {
+    bool ok;
+    struct explanation what; /* when ok */
+    char error[512];         /* when not: one line with the path */
+};
+
+struct explain_results {
+    struct explain_files files;
+    struct explained *of; /* [files.count] */
+    size_t failed;
+    char thresholds[96]; /* "chosen on validation", "published", "given"; "" for a run that does not judge */
+    struct band band;
+};
+
+#define EXPLAIN_RESULTS_INIT                                                                                 \
+    {                                                                                                        \
+        .files = EXPLAIN_FILES_INIT                                                                          \
+    }
+
+/* Writes OUT/STEM.json, OUT/STEM-overlay.png and OUT/STEM-mask.png for every image and, last,
+ * OUT/summary.csv. A few images are in memory at a time. A file that cannot be read or judged is told on the
+ * log, counted in failed, and the others go on; the call itself fails when the run cannot be used, when there
+ * is no image, when OUT cannot be made and when a stop is requested. out is replaced on success. */
+bool explain(struct explain_results *out, const struct explain_request *request, struct err *err);
+void explain_results_release(struct explain_results *r);
+
+#endif

@@ -1,0 +1,23 @@
+/* eval/overlay.h: the picture of an explanation. */
+#ifndef CLEARMASS_EVAL_OVERLAY_H
+#define CLEARMASS_EVAL_OVERLAY_H
+
+#include "eval/explain.h"
+#include "image/image.h"
+
+/* What is shown; borrowed. */
+struct overlay_source {
+    const struct image *image; /* as it was read: any type, grey or RGB */
+    const float *map;          /* [size, size] */
+    const struct prep_plan *plan;
+    const char *thresholds; /* where they come from, in a few words; NULL without a verdict */
+};
+
+/* The image in its own pixels, windowed for the eye, under heat colours where the map is (full strength at
+ * the map's peak), the outline of what lies above the cut, a numbered box around each region, and below it a
+ * strip with the verdict, the score, the regions' shares and the disclaimer. U8 RGB; the image is its left
+ * upper part. A narrow image's strip may be wider than the image. Fails with ERR_LIMIT only. */
+bool overlay_draw(struct image *out, const struct explanation *x, const struct overlay_source *from,
+                  struct err *err);
+
+#endif
