@@ -10,11 +10,10 @@
 bool picture_id_is_safe(const char *id);
 
 /* Appends the <img> of a case, as JPEG: the image as it is; the image with the predicted heat, the truth's
- * outline and the prediction's (cut at .5); and, where all of it is small, that part enlarged, with
- * the outlines alone. Reads
- * data_folder/full/ID.tif, data_folder/roi/ID.tif (missing: no lesion) and masks_folder/ID.png (missing:
- * nothing predicted). *found is false, and nothing is appended, where there is no image. Fails on a file that
- * is there but broken, and on a mask of another size than its image. */
+ * outline and the prediction's (cut at .5); and, where the lesion is small, that part enlarged, with the
+ * outlines alone. Reads data_folder/full/ID.tif, data_folder/roi/ID.tif (missing: no lesion) and
+ * masks_folder/ID.png (missing: nothing predicted). *found is false, and nothing is appended, where there is
+ * no image. Fails on a file that is there but broken, and on a mask of another size than its image. */
 struct picture_place {
     const char *data_folder, *masks_folder, *id;
 };
