@@ -16,6 +16,15 @@
 
 enum { SIZE = 32, LAST_SKIP = 64 }; /* of up_conv_224_1's inputs, the first that comes over the skip */
 
+/* Like in(), for many more names at a time. */
+static inline const char *under(const char *folder, const char *name)
+{
+    static char path[256][512];
+    static int next;
+
+    return strcpy(path[next++ % 256], in(folder, name));
+}
+
 static inline float *slot_at(const struct nn_graph *g, float *values, const char *name, size_t index)
 {
     const struct nn_slot *s = nn_graph_slot(g, name);
@@ -77,14 +86,14 @@ static inline void write_run(const char *folder, const char *task, const char *f
             s.part[i] = m.item[i].part == PART_TEST            ? PART_TEST
                         : atoi(m.item[i].patient + 1) % 3 == 0 ? PART_TRAIN
                                                                : PART_VALIDATION;
-        must(split_write(&s, &m, in(folder, "split.csv"), split_sha, &err), err);
+        must(split_write(&s, &m, under(folder, "split.csv"), split_sha, &err), err);
         split_release(&s);
     }
     json_t *json = json_pack("{s:s, s:s, s:s, s:{s:i, s:i, s:s, s:b}, s:{s:s, s:s, s:s}, s:{s:i}}", "format",
                              "clearmass-run-1", "task", task, "model", "unet", "input", "size", SIZE,
                              "channels", 3, "fit", fit, "breast_crop", 0, "data", "path", data ? data : "",
                              "manifest_sha256", m.sha256, "split_sha256", split_sha, "train", "batch", 4);
-    must(json_file_write(in(folder, "run.json"), json, &err), err);
+    must(json_file_write(under(folder, "run.json"), json, &err), err);
     json_decref(json);
     manifest_release(&m);
 }

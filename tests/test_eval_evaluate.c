@@ -35,11 +35,11 @@ static int prepare(void **state)
 {
     if (make_folder(state))
         return -1;
-    run = mem_copy_string(in(*state, "run"));
-    data = mem_copy_string(in(*state, "data"));
+    run = mem_copy_string(under(*state, "run"));
+    data = mem_copy_string(under(*state, "data"));
     write_data(data, DATA, sizeof DATA / sizeof *DATA);
     write_run(run, "black-box", "stretch", data);
-    write_weights(in(run, "best.safetensors"), bright_values);
+    write_weights(under(run, "best.safetensors"), bright_values);
     return evaluate(&(struct evaluation){.run = run, .seed = 1, .batch = 2}, &validated, NULL) ? 0 : -1;
 }
 
@@ -122,7 +122,7 @@ static void test_decisions_on_validation(void **state)
 {
     (void)state;
     const json_t *r = validated;
-    json_t *kept = json_file_read(in(run, "thresholds.json"), NULL);
+    json_t *kept = json_file_read(under(run, "thresholds.json"), NULL);
 
     expect_text(r, "decisions.0.name", "published");
     assert_true(json_is_null(at(r, "decisions.0.chosen_on")));
@@ -155,12 +155,12 @@ static void test_decisions_on_validation(void **state)
 static void test_predictions_and_masks(void **state)
 {
     (void)state;
-    const char *out = in(run, "evaluation");
+    const char *out = under(run, "evaluation");
     struct csv t = CSV_INIT;
     struct image mask = IMAGE_INIT;
     struct err err = ERR_INIT;
 
-    must(csv_read(&t, in(out, "predictions.csv"), &err), err);
+    must(csv_read(&t, under(out, "predictions.csv"), &err), err);
     assert_int_equal(t.count, 5);
     assert_string_equal(csv_get(&t, 1, csv_column(&t, "id")), "b2");
     assert_string_equal(csv_get(&t, 1, csv_column(&t, "label")), "benign");
@@ -172,7 +172,7 @@ static void test_predictions_and_masks(void **state)
     assert_true(fabs(atof(csv_get(&t, 1, csv_column(&t, "dice"))) - 2. / 3) < 1e-12);
     assert_string_equal(csv_get(&t, 4, csv_column(&t, "id")), "n1");
     assert_string_equal(csv_get(&t, 4, csv_column(&t, "dice")), "");
-    must(image_read(&mask, in(out, csv_get(&t, 1, csv_column(&t, "mask"))), &err), err);
+    must(image_read(&mask, under(out, csv_get(&t, 1, csv_column(&t, "mask"))), &err), err);
     assert_int_equal(mask.width, WIDTH);
     assert_int_equal(mask.height, HEIGHT);
     assert_int_equal(image_u8(&mask)[8 * WIDTH + 20], 255); /* inside the bright box */
@@ -206,7 +206,7 @@ static void test_looks_at_the_test_part_are_counted(void **state)
 
 static void test_another_data_set_is_an_external_test(void **state)
 {
-    const char *other = in(*state, "other");
+    const char *other = under(*state, "other");
     struct err err = ERR_INIT;
 
     write_data(other, DATA, 3);
@@ -223,18 +223,18 @@ static void test_another_data_set_is_an_external_test(void **state)
 
 static void test_thresholds_of_other_weights_are_not_used(void **state)
 {
-    const char *again = in(*state, "again");
+    const char *again = under(*state, "again");
     struct err err = ERR_INIT;
 
     write_run(again, "black-box", "stretch", data);
-    must(symlink(in(run, "best.safetensors"), in(again, "best.safetensors")) == 0, err);
+    must(symlink(under(run, "best.safetensors"), under(again, "best.safetensors")) == 0, err);
     write_text(
-        in(again, "thresholds.json"),
+        under(again, "thresholds.json"),
         "{\"format\": \"clearmass-thresholds-1\", \"low\": 1, \"high\": 2, \"weights_sha256\": \"00\"}");
     json_t *r = evaluated(&(struct evaluation){.run = again, .part = EVAL_TEST, .seed = 1, .batch = 2});
     assert_int_equal(json_array_size(at(r, "decisions")), 1);
     json_decref(r);
-    write_text(in(again, "thresholds.json"),
+    write_text(under(again, "thresholds.json"),
                "{\"format\": \"clearmass-thresholds-1\", \"low\": 3, \"high\": 2}");
     assert_false(evaluate(&(struct evaluation){.run = again, .part = EVAL_TEST}, NULL, &err));
     assert_contains(err.text, "thresholds.json: low and high must be numbers, low no larger than high");
@@ -242,21 +242,21 @@ static void test_thresholds_of_other_weights_are_not_used(void **state)
 
 static void test_a_segment_run_makes_no_decisions(void **state)
 {
-    const char *seg = in(*state, "segment");
+    const char *seg = under(*state, "segment");
     struct err err = ERR_INIT;
 
     write_run(seg, "segment", "stretch", data);
-    must(symlink(in(run, "best.safetensors"), in(seg, "best.safetensors")) == 0, err);
+    must(symlink(under(run, "best.safetensors"), under(seg, "best.safetensors")) == 0, err);
     json_t *r = evaluated(&(struct evaluation){.run = seg, .seed = 1, .batch = 2});
     assert_int_equal(json_array_size(at(r, "decisions")), 0);
     expect(r, "score.auc", 5. / 6, 1e-12);
-    assert_false(file_exists(in(seg, "thresholds.json")));
+    assert_false(file_exists(under(seg, "thresholds.json")));
     json_decref(r);
 }
 
 static void test_given_thresholds_are_in_force(void **state)
 {
-    const char *out = in(*state, "out/given");
+    const char *out = under(*state, "out/given");
     const struct band given = {20, 35};
     json_t *r =
         evaluated(&(struct evaluation){.run = run, .out = out, .given = &given, .seed = 1, .batch = 2});
@@ -264,36 +264,36 @@ static void test_given_thresholds_are_in_force(void **state)
     expect_text(r, "decisions.1.name", "given");
     expect_text(r, "answers_by", "given");
     expect(r, "decisions.1.three_way.0.2", 1, 0);
-    assert_true(file_exists(in(out, "masks/m1.png")));
+    assert_true(file_exists(under(out, "masks/m1.png")));
     json_decref(r);
 }
 
 static void test_one_unreadable_image(void **state)
 {
-    const char *bad = in(*state, "bad");
+    const char *bad = under(*state, "bad");
     const struct evaluation e = {.run = run, .data = bad, .seed = 1, .batch = 2};
     struct err err = ERR_INIT;
 
     write_data(bad, DATA, 2);
-    write_text(in(bad, "full/b1.tif"), "II*");
+    write_text(under(bad, "full/b1.tif"), "II*");
     json_t *r = evaluated(&e);
     expect(r, "data.images", 1, 0);
     expect_text(r, "unreadable.0.id", "b1");
     assert_contains(json_string_value(at(r, "unreadable.0.error")), "full/b1.tif: ");
     json_decref(r);
-    write_text(in(bad, "full/b2.tif"), "not an image");
+    write_text(under(bad, "full/b2.tif"), "not an image");
     assert_false(evaluate(&e, NULL, &err));
     assert_contains(err.text, "not one image could be read; the first: ");
 }
 
 static void test_a_mask_of_another_size(void **state)
 {
-    const char *bad = in(*state, "size");
+    const char *bad = under(*state, "size");
     struct image small = flat(5, 4, IMAGE_U8, 255);
     struct err err = ERR_INIT;
 
     write_data(bad, DATA, 2);
-    must(tiff_write(in(bad, "roi/b2.tif"), &small, &err), err);
+    must(tiff_write(under(bad, "roi/b2.tif"), &small, &err), err);
     json_t *r = evaluated(&(struct evaluation){.run = run, .data = bad, .seed = 1, .batch = 2});
     expect_text(r, "unreadable.0.error", "roi/b2.tif: the mask is 5 x 4, its image 128 x 64");
     json_decref(r);
@@ -318,14 +318,14 @@ static void refuse(const struct evaluation *e, const char *message)
 
 static void test_refused(void **state)
 {
-    const char *broken = in(*state, "broken");
+    const char *broken = under(*state, "broken");
 
-    refuse(&(struct evaluation){.run = in(*state, "nowhere")}, "no such run");
+    refuse(&(struct evaluation){.run = under(*state, "nowhere")}, "no such run");
     refuse(&(struct evaluation){.run = data}, "not a run: there is no run.json in it");
     write_run(broken, "black-box", "stretch", data);
     refuse(&(struct evaluation){.run = broken}, "no epoch is finished yet");
-    refuse(&(struct evaluation){.run = run, .data = in(*state, "nowhere")}, "nowhere");
-    write_weights(in(broken, "best.safetensors"), not_numbers);
+    refuse(&(struct evaluation){.run = run, .data = under(*state, "nowhere")}, "nowhere");
+    write_weights(under(broken, "best.safetensors"), not_numbers);
     refuse(&(struct evaluation){.run = broken}, "the network gives values that are no numbers");
     write_run(broken, "pretrain", "stretch", NULL);
     refuse(&(struct evaluation){.run = broken}, "a pretrain run has no data set of its own; name one");
