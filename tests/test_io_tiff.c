@@ -430,6 +430,22 @@ static struct buf by_hand(uint32_t width, uint32_t height, uint16_t compression)
     return b;
 }
 
+/* A height of 40 with strips of 2 rows, of which one is listed. */
+static void strips_that_are_not_listed(void **state)
+{
+    (void)state;
+    struct image im = IMAGE_INIT;
+    struct err err = ERR_INIT;
+    struct buf b = by_hand(2, 40, 1);
+    unsigned char *rows_per_strip = (unsigned char *)b.data + 12 + 2 + 7 * 12 + 8;
+
+    assert_int_equal(*rows_per_strip, 40);
+    *rows_per_strip = 2;
+    assert_false(help_decode(&im, b.data, b.len, &err));
+    assert_string_equal(err.text, "damaged TIFF: strip 2 of 20 is missing");
+    buf_release(&b);
+}
+
 static void sizes_that_cannot_be(void **state)
 {
     (void)state;
@@ -519,6 +535,7 @@ int main(void)
         cmocka_unit_test(round_trips),
         cmocka_unit_test(written_files_are_plain_and_reproducible),
         cmocka_unit_test(cut_short_anywhere),
+        cmocka_unit_test(strips_that_are_not_listed),
         cmocka_unit_test(sizes_that_cannot_be),
         cmocka_unit_test(full_disk_leaves_nothing),
         cmocka_unit_test(cannot_write),

@@ -315,6 +315,24 @@ static bool tiles_read(struct raw *r, struct tiff_work *w, struct chunk *c, stru
     return true;
 }
 
+/* The library reads on where a strip is not listed or lies behind the end of the file, and gives what it
+ * finds. */
+static bool chunks_present(struct tiff_work *w, struct err *err)
+{
+    const bool tiled = TIFFIsTiled(w->tiff);
+    const uint32_t count = tiled ? TIFFNumberOfTiles(w->tiff) : TIFFNumberOfStrips(w->tiff);
+
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t offset = TIFFGetStrileOffset(w->tiff, i), bytes = TIFFGetStrileByteCount(w->tiff, i);
+        if (offset == 0 || bytes == 0)
+            return err_set(err, ERR_FORMAT, "damaged TIFF: %s %u of %u is missing", tiled ? "tile" : "strip",
+                           i + 1, count);
+        if (offset > w->n || bytes > w->n - offset)
+            return err_set(err, ERR_FORMAT, "truncated TIFF");
+    }
+    return true;
+}
+
 static bool raw_read(struct raw *r, struct tiff_work *w, struct err *err)
 {
     const bool tiled = TIFFIsTiled(w->tiff);
@@ -408,6 +426,8 @@ static bool pixels_read(struct image *im, const struct layout *l, struct tiff_wo
 
     if ((double)l->width * l->height * l->bits / 8 > (double)w->n * FORMAT_MOST_RATIO)
         return err_set(err, ERR_FORMAT, "truncated TIFF");
+    if (!chunks_present(w, err))
+        return false;
     if (!image_new(im, i.width, i.height, i.channels, i.type, err))
         return false;
     r.data = in_place ? im->data : mem_try(image_pixels(im) * r.used, r.bytes, err);
