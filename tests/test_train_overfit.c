@@ -1,6 +1,7 @@
 /* Learning: the real U-Net takes six images by heart. */
 #include "test_train_data.h"
 
+#include "data/prep.h"
 #include "nn/exec.h"
 #include "train/loss.h"
 #include "train/metrics.h"
