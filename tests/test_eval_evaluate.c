@@ -113,7 +113,7 @@ static void test_validation(void **state)
     expect(r, "overlap.empty_truths_predicted_empty", 1, 0);
     expect(r, "overlap.batch", 4, 0); /* of the training; batches of 4 and 1 */
     expect(r, "overlap.soft_batch_dice",
-           ((2. * (16 + 20 + 100) + 1) / (16 + 16 + 20 + 40 + 100 + 200 + 30 + 30 + 1) + 1) / 2, 1e-5);
+           (4 * (2. * (16 + 20 + 100) + 1) / (16 + 16 + 20 + 40 + 100 + 200 + 30 + 30 + 1) + 1) / 5, 1e-5);
     expect(r, "score.auc", 5. / 6, 1e-12); /* of 6 pairs only 30 under 40 is wrong */
     assert_true(json_array_size(at(r, "score.roc")) == 6);
 }

@@ -306,9 +306,9 @@ static void test_overlap(void **state)
     (void)state;
     const float map[] = {.9f, .5f, .51f, .1f, 0, .6f};
     const uint8_t truth[] = {255, 255, 255, 255, 0, 0}, nothing[6] = {0};
-    const struct overlap o = overlap_measure(map, truth, 6), e = overlap_measure(map, nothing, 6);
+    const struct overlap_counts o = overlap_measure(map, truth, 6), e = overlap_measure(map, nothing, 6);
     const float black[6] = {0};
-    const struct overlap both_empty = overlap_measure(black, nothing, 6);
+    const struct overlap_counts both_empty = overlap_measure(black, nothing, 6);
 
     assert_int_equal(o.predicted, 3); /* .5 itself is not predicted */
     near(overlap_dice(&o), 4. / 7, 1e-15);
@@ -318,7 +318,7 @@ static void test_overlap(void **state)
     near(overlap_iou(&both_empty), 1, 0);
     near(overlap_soft_dice(&o, 1), (2 * 2.01 + 1) / (4 + 2.61 + 1), 1e-6);
     near(overlap_soft_dice(&both_empty, 1), 1, 0);
-    const struct overlap two[] = {o, e}; /* sums over the batch, not a mean of two */
+    const struct overlap_counts two[] = {o, e}; /* sums over the batch, not a mean of two */
     near(overlap_soft_dice(two, 2), (2 * 2.01 + 1) / (4 + 2 * 2.61 + 1), 1e-6);
 }
 

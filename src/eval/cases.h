@@ -11,7 +11,7 @@ struct eval_case {
     const char *part;             /* "train", "validation", "test" or "external" */
     bool read;                    /* false: error says why, and the numbers below mean nothing */
     double score;
-    struct overlap overlap; /* against the true mask, at the network's size */
+    struct overlap_counts overlap; /* against the true mask, at the network's size */
     char error[256];
 };
 

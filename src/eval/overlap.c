@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct overlap overlap_measure(const float *map, const uint8_t *truth, size_t n)
+struct overlap_counts overlap_measure(const float *map, const uint8_t *truth, size_t n)
 {
-    struct overlap o = {0, 0, 0, 0, 0};
+    struct overlap_counts o = {0, 0, 0, 0, 0};
 
     for (size_t i = 0; i < n; i++) {
         const bool here = map[i] > OVERLAP_CUT, there = truth[i] != 0;
@@ -22,21 +22,21 @@ struct overlap overlap_measure(const float *map, const uint8_t *truth, size_t n)
     return o;
 }
 
-double overlap_dice(const struct overlap *o)
+double overlap_dice(const struct overlap_counts *o)
 {
     const size_t sum = o->truth + o->predicted;
 
     return sum > 0 ? 2.0 * (double)o->both / (double)sum : 1;
 }
 
-double overlap_iou(const struct overlap *o)
+double overlap_iou(const struct overlap_counts *o)
 {
     const size_t either = o->truth + o->predicted - o->both;
 
     return either > 0 ? (double)o->both / (double)either : 1;
 }
 
-double overlap_soft_dice(const struct overlap *o, size_t n)
+double overlap_soft_dice(const struct overlap_counts *o, size_t n)
 {
     double both = 0, sum = 0;
 

@@ -7,21 +7,21 @@
 
 #define OVERLAP_CUT .5 /* a pixel is predicted when the map lies above it */
 
-struct overlap {
+struct overlap_counts {
     size_t truth, predicted, both;    /* pixels */
     double soft_both, soft_predicted; /* sums of map over the truth, and of map */
 };
 
 /* map[n] in 0..1; truth[n]: 0 or not. */
-struct overlap overlap_measure(const float *map, const uint8_t *truth, size_t n);
+struct overlap_counts overlap_measure(const float *map, const uint8_t *truth, size_t n);
 
 /* 2 both / (truth + predicted) and both / (either). Where both masks are empty: 1. */
-double overlap_dice(const struct overlap *o);
-double overlap_iou(const struct overlap *o);
+double overlap_dice(const struct overlap_counts *o);
+double overlap_iou(const struct overlap_counts *o);
 
 /* (2 I + 1) / (T + P + 1) over all images of a batch together, with the uncut map: dice_coef of the
  * ZF_UNET_224 repository. NAN when n is 0. */
-double overlap_soft_dice(const struct overlap *o, size_t n);
+double overlap_soft_dice(const struct overlap_counts *o, size_t n);
 
 /* Of values such as one Dice an image; quartiles as interval.h's quantile() has them. All NAN when n is 0. */
 struct summary {

@@ -12,7 +12,7 @@
 
 /* The strongest colour is orange: the white end of the heat colours would hide the tissue. */
 #define STRONGEST .6f
-#define OPACITY   .45f
+#define OPACITY   .35f
 enum { MIN_WIDTH = 320, WIDTH_A_SCALE = 400, SIDE_A_PIXEL = 500, MARGIN = 6 };
 
 static const struct draw_color BOX = {255, 255, 255}, DARK = {0, 0, 0}, OUTLINE = {255, 200, 60},
@@ -94,12 +94,13 @@ static void strip_make(struct strip *s, const struct explanation *x, const char 
     s->scale = width > WIDTH_A_SCALE ? width / WIDTH_A_SCALE : 1;
     const size_t columns = (size_t)((width - 2 * MARGIN * s->scale) / (DRAW_TEXT_WIDTH * s->scale));
     describe(&body, x, thresholds);
-    wrap(&s->head, headline(x).text, columns / 2); /* twice as large */
+    wrap(&s->head, headline(x).text,
+         columns * (size_t)s->scale / (size_t)(s->scale + 1)); /* one size larger */
     wrap(&s->body, body.data, columns);
     wrap(&s->foot, EVAL_DISCLAIMER, columns);
-    s->height =
-        s->scale * (4 * MARGIN + DRAW_TEXT_HEIGHT * (2 * line_count(s->head.data) + line_count(s->body.data) +
-                                                     line_count(s->foot.data)));
+    s->height = 4 * MARGIN * s->scale +
+                DRAW_TEXT_HEIGHT * ((s->scale + 1) * line_count(s->head.data) +
+                                    s->scale * (line_count(s->body.data) + line_count(s->foot.data)));
     buf_release(&body);
 }
 
@@ -113,11 +114,11 @@ static void strip_release(struct strip *s)
 static void strip_draw(struct image *canvas, const struct strip *s, int top, struct draw_color head)
 {
     const int gap = MARGIN * s->scale, line = DRAW_TEXT_HEIGHT * s->scale;
-    struct draw_text at = {gap, top + gap, 2 * s->scale, head};
+    struct draw_text at = {gap, top + gap, s->scale + 1, head};
 
     draw_fill(canvas, (struct image_box){0, top, canvas->width, canvas->height}, STRIP);
     draw_text(canvas, &at, s->head.data);
-    at.y += 2 * line * line_count(s->head.data) + gap;
+    at.y += DRAW_TEXT_HEIGHT * (s->scale + 1) * line_count(s->head.data) + gap;
     at.scale = s->scale;
     at.color = TEXT;
     draw_text(canvas, &at, s->body.data);

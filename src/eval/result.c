@@ -161,7 +161,7 @@ static double weighted_mean(const void *values, const unsigned *weight)
 
 /* Mean with its interval, median, quartiles over the images with a non-empty truth, malignant ones only if
  * wanted. */
-static json_t *overlap_summary(const struct sample *s, double (*measure)(const struct overlap *),
+static json_t *overlap_summary(const struct sample *s, double (*measure)(const struct overlap_counts *),
                                bool malignant)
 {
     double *value = mem_new(s->n + 1, sizeof *value), *defined = mem_new(s->n + 1, sizeof *defined);
@@ -184,19 +184,21 @@ static json_t *overlap_summary(const struct sample *s, double (*measure)(const s
     return json;
 }
 
-/* Mean over batches of images in their order, as training has it. */
+/* Mean over batches of images in their order, each counting by its images, as training's val_dice_coef has
+ * it. */
 static double soft_batch_dice(const struct sample *s, size_t batch)
 {
-    struct overlap *o = mem_new(s->n + 1, sizeof *o);
+    struct overlap_counts *o = mem_new(s->n + 1, sizeof *o);
     double sum = 0;
-    size_t batches = 0;
 
     for (size_t i = 0; i < s->n; i++)
         o[i] = s->of[i]->overlap;
-    for (size_t i = 0; i < s->n; i += batch, batches++)
-        sum += overlap_soft_dice(o + i, s->n - i < batch ? s->n - i : batch);
+    for (size_t i = 0; i < s->n; i += batch) {
+        const size_t here = s->n - i < batch ? s->n - i : batch;
+        sum += (double)here * overlap_soft_dice(o + i, here);
+    }
     free(o);
-    return batches > 0 ? sum / (double)batches : NAN;
+    return s->n > 0 ? sum / (double)s->n : NAN;
 }
 
 static json_t *overlap_json(const struct sample *s, size_t batch)
