@@ -33,7 +33,7 @@ static void step_adam(const struct update *u)
 {
     const float b1 = (float)BETA_1, c1 = (float)(1 - BETA_1), b2 = (float)BETA_2, c2 = (float)(1 - BETA_2);
 
-#pragma omp parallel for simd schedule(static)
+#pragma omp parallel for schedule(static)
     for (size_t i = 0; i < u->n; i++) {
         float m = b1 * u->m[i] + c1 * u->g[i];
         float v = b2 * u->v[i] + c2 * (u->g[i] * u->g[i]);
@@ -45,7 +45,7 @@ static void step_adam(const struct update *u)
 
 static void step_sgd(const struct update *u)
 {
-#pragma omp parallel for simd schedule(static)
+#pragma omp parallel for schedule(static)
     for (size_t i = 0; i < u->n; i++) {
         u->m[i] = u->momentum * u->m[i] - u->rate * u->g[i];
         u->p[i] += u->m[i];
@@ -54,7 +54,7 @@ static void step_sgd(const struct update *u)
 
 static void step_nesterov(const struct update *u)
 {
-#pragma omp parallel for simd schedule(static)
+#pragma omp parallel for schedule(static)
     for (size_t i = 0; i < u->n; i++) {
         float step = u->rate * u->g[i];
         u->m[i] = u->momentum * u->m[i] - step;
