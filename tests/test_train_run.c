@@ -3,6 +3,7 @@
 #include "test_train_data.h"
 
 #include "base/csv.h"
+#include "base/progress.h"
 #include "base/stop.h"
 #include "io/safetensors.h"
 #include "model/checkpoint.h"
@@ -25,6 +26,7 @@
 
 static char base[] = "/tmp/clearmass-train-XXXXXX";
 static char *data, *other_data;
+static double whole_s; /* how long the run takes that nothing interrupts */
 
 static char *in_base(const char *name)
 {
@@ -107,7 +109,8 @@ static int live(const char *folder, const struct life *l)
         _exit(127);
     }
     if (l->kill_after_s > 0) {
-        struct timespec t = {0, (long)(l->kill_after_s * 1e9)};
+        time_t s = (time_t)l->kill_after_s;
+        struct timespec t = {s, (long)((l->kill_after_s - (double)s) * 1e9)};
         nanosleep(&t, NULL);
         kill(pid, SIGKILL);
     }
@@ -219,7 +222,9 @@ static int make_base(void **state)
         return -1;
     }
     char *whole = in_base("whole");
+    double began = clock_seconds();
     int code = live(whole, &(struct life){.epochs = 4});
+    whole_s = clock_seconds() - began;
     free(whole);
     return code;
 }
@@ -360,12 +365,14 @@ static void test_killed_at_random_moments(void **state)
     (void)state;
     char *whole = in_base("whole"), *run = in_base("random");
     struct rng r = rng_at((uint64_t)time(NULL), RNG_TEST, 0, 0);
-    int deaths = 0, code;
+    int deaths = 0, code, lives = 0;
     do {
-        double after = deaths < 12 ? rng_between(&r, 0.005, 0.25) : 0;
+        double after = lives++ < 16 ? rng_between(&r, 0.02, 0.8) * whole_s : 0;
         code = live(run, &(struct life){.epochs = 4, .kill_after_s = after});
         deaths += code == -SIGKILL;
-    } while (code == -SIGKILL);
+        if (code == 0 && deaths == 0) /* a quick one got away */
+            assert_true(remove_tree(run));
+    } while (code == -SIGKILL || (deaths == 0 && lives < 40));
     assert_int_equal(code, 0);
     assert_true(deaths > 0);
     assert_same_run(whole, run);
@@ -522,10 +529,38 @@ static void test_loss_that_is_no_number(void **state)
     struct train_job job = job_of(run, 2);
     job.init = weights;
     train_refused(&job, "the loss of epoch 1 is not a number");
+    /* nothing was learnt, so nothing is lost by beginning again otherwise */
+    job.init = NULL;
+    job.options.epochs = 1;
+    job.options.batch = 4;
+    train_ok(&job);
     free(values);
     nn_graph_release(&g);
     free(run);
     free(weights);
+}
+
+static void test_weights_that_do_not_fit(void **state)
+{
+    (void)state;
+    char *run = in_base("unfit"), *weights = in_base("unfit.safetensors"), *json = file_join(run, "run.json");
+    struct nn_graph g = NN_GRAPH_INIT;
+    struct err err = ERR_INIT;
+    nn_conv2d(&g, nn_input(&g, (struct nn_shape){3, 32, 32}), "first",
+              (struct nn_conv){.filters = 9, .kernel = 3, .pad = 1});
+    float *values = mem_new(g.n_values, sizeof *values);
+    assert_true(checkpoint_write(weights, &g, values, NULL, 0, NULL, &err));
+    struct train_job job = job_of(run, 1);
+    job.init = weights;
+    train_refused(&job, "weights of another network");
+    assert_false(file_exists(json));
+    job.init = NULL;
+    train_ok(&job);
+    free(values);
+    nn_graph_release(&g);
+    free(run);
+    free(weights);
+    free(json);
 }
 
 static void test_black_box_keeps_the_split(void **state)
@@ -626,6 +661,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_refuses_a_run_begun_otherwise),
         cmocka_unit_test(test_refuses_folders_that_are_no_run),
         cmocka_unit_test(test_loss_that_is_no_number),
+        cmocka_unit_test(test_weights_that_do_not_fit),
         cmocka_unit_test(test_black_box_keeps_the_split),
         cmocka_unit_test(test_early_stop_and_plateau),
         cmocka_unit_test(test_pretrain_and_begin_from_it),

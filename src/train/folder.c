@@ -67,16 +67,27 @@ static bool drop_partial_panels(const struct folder *f, struct err *err)
     return ok;
 }
 
-/* A folder without run.json may hold only what a killed beginning left. */
-static bool check_names(struct folder *f, const struct file_list *names, struct err *err)
+static bool has_name(const struct file_list *names, const char *name)
 {
-    f->fresh = true;
-    for (size_t i = 0; i < names->count; i++)
-        f->fresh = f->fresh && strcmp(names->name[i], "run.json") != 0;
-    for (size_t i = 0; f->fresh && i < names->count; i++) {
+    for (size_t i = 0; i < names->count; i++) {
+        if (!strcmp(names->name[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* A folder without run.json may hold only what a killed beginning left. A run without a whole epoch has
+ * nothing to lose: unless it is asked to go on, it begins anew, with other options too. */
+static bool check_names(struct folder *f, const struct train_job *job, const struct file_list *names,
+                        struct err *err)
+{
+    bool run = has_name(names, "run.json");
+
+    for (size_t i = 0; !run && i < names->count; i++) {
         if (!is_partial(names->name[i]) && strcmp(names->name[i], "split.csv") != 0)
             return err_set(err, ERR_INPUT, "the folder is not empty and holds no run");
     }
+    f->fresh = !run || (!job->resume && !has_name(names, "last.safetensors"));
     drop_partials(f->run.folder, names);
     return drop_partial_panels(f, err);
 }
@@ -88,17 +99,15 @@ static bool enter(struct folder *f, const struct train_job *job, struct err *err
     f->run.folder = mem_copy_string(job->folder);
     if (!file_make_folders(job->folder, err))
         return false;
-    bool ok = lock_folder(f, err) && file_list_read(&names, job->folder, err) && check_names(f, &names, err);
+    bool ok =
+        lock_folder(f, err) && file_list_read(&names, job->folder, err) && check_names(f, job, &names, err);
     file_list_release(&names);
     if (!ok)
         return err_at(err, "%s", job->folder);
     if (f->fresh)
         return true;
-    char *folder = f->run.folder;
-    f->run.folder = NULL;
-    ok = run_read(&f->run, folder, err);
-    free(folder);
-    return ok;
+    run_release(&f->run);
+    return run_read(&f->run, job->folder, err);
 }
 
 /* A run folder means its best weights. */

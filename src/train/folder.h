@@ -9,7 +9,7 @@
 struct folder {
     int lock; /* descriptor that keeps a second process out; -1 for none */
     struct run run;
-    bool fresh;               /* no run.json was there: it is written by folder_begin */
+    bool fresh;               /* no whole epoch to go on from: folder_begin writes run.json */
     struct manifest manifest; /* empty for pretrain */
     struct split split;
     char split_sha256[FILE_SHA256_TEXT];

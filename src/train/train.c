@@ -214,9 +214,7 @@ static bool prepare(struct trainer *t, struct err *err)
         return false;
     begin_optimiser(t);
     validation_init(&t->validation, &t->source, (uint64_t)t->job->options.seed);
-    if (t->folder.fresh && !write_folder(t, err))
-        return false;
-    return load_weights(t, err);
+    return load_weights(t, err) && (!t->folder.fresh || write_folder(t, err));
 }
 
 static void show_step(struct trainer *t, size_t step, double loss)
