@@ -10,6 +10,7 @@
 #include "data/dataset.h"
 #include "data/split.h"
 #include "model/checkpoint.h"
+#include "nn/exec.h"
 #include "run/run.h"
 
 #include <math.h>
@@ -61,6 +62,7 @@ static inline void write_weights(const char *path, float *(*make)(const struct n
 {
     struct nn_graph g = NN_GRAPH_INIT;
     struct err err = ERR_INIT;
+    nn_threads(1); /* tests run beside others: no waiting for a core */
     json_t *meta = json_pack("{s:s, s:i}", "model", "unet", "epoch", 7);
 
     model_find("unet")->build(&g, (struct nn_shape){3, SIZE, SIZE});
