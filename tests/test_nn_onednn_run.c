@@ -15,6 +15,13 @@
 
 #include <cmocka.h>
 
+/* Under AddressSanitizer memory that cannot be had is NULL, as it is without. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
 static void random_fill(float *v, size_t n, double low, double high, uint64_t seed)
 {
     struct rng r = rng_at(seed, RNG_TEST, n, 1);
@@ -187,6 +194,49 @@ static void test_algorithms(void **state)
     bench_close(&b);
 }
 
+static int count_steps(const struct onednn *o, const char *what)
+{
+    int count = 0;
+    for (int i = 0; i < o->n_steps; i++)
+        count += !strcmp(o->step[i].what, what);
+    return count;
+}
+
+/* What is fused costs no step: a concatenation its inputs write into, norms in inference, sums of a residual.
+ */
+static void test_fusion(void **state)
+{
+    struct bench b;
+    struct nn_graph g = NN_GRAPH_INIT;
+    struct nn_exec x = NN_EXEC_INIT;
+    struct err err = ERR_INIT;
+    (void)state;
+    bench_open(&b, (struct nn_compile){.batch = 2, .mode = NN_TRAIN});
+    assert_int_equal(count_steps(b.x.self, "concat") + count_steps(b.x.self, "concat dx"), 0);
+    assert_int_equal(count_steps(b.x.self, "relu") + count_steps(b.x.self, "dropout"), 0);
+    assert_int_equal(count_steps(b.x.self, "norm"), 3);
+    bench_close(&b);
+    bench_open(&b, (struct nn_compile){.batch = 2, .mode = NN_INFER});
+    assert_int_equal(count_steps(b.x.self, "norm") + count_steps(b.x.self, "relu"), 0);
+    bench_close(&b);
+    nn_id in = nn_input(&g, (struct nn_shape){16, 8, 8});
+    nn_relu(&g, nn_add(&g, nn_conv2d(&g, in, "a", (struct nn_conv){.filters = 16, .kernel = 1}), in));
+    assert_true(
+        nn_exec_init(&x, &nn_backend_onednn, &g, &(struct nn_compile){.batch = 1, .mode = NN_INFER}, &err));
+    assert_int_equal(count_steps(x.self, "add"), 1); /* the convolution reads what it would add to */
+    nn_exec_release(&x);
+    nn_graph_release(&g);
+    in = nn_conv2d(&g, nn_input(&g, (struct nn_shape){3, 8, 8}), "first",
+                   (struct nn_conv){.filters = 16, .kernel = 1});
+    nn_id side = nn_conv2d(&g, nn_relu(&g, in), "a", (struct nn_conv){.filters = 16, .kernel = 1});
+    nn_relu(&g, nn_add(&g, side, in));
+    assert_true(
+        nn_exec_init(&x, &nn_backend_onednn, &g, &(struct nn_compile){.batch = 1, .mode = NN_INFER}, &err));
+    assert_int_equal(count_steps(x.self, "add"), 0);
+    nn_exec_release(&x);
+    nn_graph_release(&g);
+}
+
 /* Batch norm alone, momentum 0: the moving slots hold this batch's mean and n / (n - 1) times its variance.
  */
 static void check_statistics(int channels, double centre, double width)
@@ -304,9 +354,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bytes),     cmocka_unit_test(test_set_again),
         cmocka_unit_test(test_gradients_move), cmocka_unit_test(test_no_allocation),
-        cmocka_unit_test(test_algorithms),     cmocka_unit_test(test_statistics),
-        cmocka_unit_test(test_small_sigmoid),  cmocka_unit_test(test_unreached),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_algorithms),     cmocka_unit_test(test_fusion),
+        cmocka_unit_test(test_statistics),     cmocka_unit_test(test_small_sigmoid),
+        cmocka_unit_test(test_unreached),      cmocka_unit_test(test_errors),
     };
     nn_threads(2);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,8 +165,9 @@ struct onednn_layer { /* one convolution or dense layer of the graph */
     int block_in, block_out;
     struct onednn_view x, y, dy, dx; /* tensors in the canonical layout; each pass needs its own */
     const struct nn_node *norm;      /* folded into it, or NULL */
-    bool relu;
-    bool inference; /* nothing is kept for backward */
+    bool sum;                        /* y already holds the other side of a sum, to be added to */
+    bool relu;                       /* after the sum */
+    bool inference;                  /* nothing is kept for backward */
     bool bias_gradient, kernel_gradient;
 };
 
@@ -178,7 +179,7 @@ bool onednn_dense_forward(struct onednn *o, const struct onednn_layer *l, struct
 bool onednn_dense_backward_weights(struct onednn *o, const struct onednn_layer *l, struct err *err);
 bool onednn_dense_backward_data(struct onednn *o, const struct onednn_layer *l, struct err *err);
 
-/* Kernels: onednn_kernel.c, onednn_norm.c. Each says what it reads and writes. */
+/* Kernels: onednn_kernel.c, onednn_norm.c. There each says which roles it reads and writes. */
 void onednn_import(const struct onednn_job *j, const struct onednn_run *r);
 void onednn_import_grad(const struct onednn_job *j, const struct onednn_run *r);
 void onednn_export_grad(const struct onednn_job *j, const struct onednn_run *r);

@@ -401,34 +401,33 @@ void onednn_upsample(const struct onednn_job *j, const struct onednn_run *r)
             FOR_WIDTH(j, upsample_plane, j, n, block);
 }
 
-INLINE void downsum_pixel(const struct onednn_job *j, const float *dy, const float *base, float *dx,
-                          int width)
+/* One row of DX: factor rows of DY summed, `factor` pixels at a time. */
+INLINE void downsum_row(const struct onednn_job *j, const float *dy, const float *base, float *dx, int width)
 {
-    float sum[16] = {0};
     size_t line = (size_t)j->out.w * (size_t)width;
-    for (int k = 0; k < j->factor; k++) {
-        for (int i = 0; i < j->factor; i++) {
-            const float *from = dy + (size_t)k * line + (size_t)i * (size_t)width;
+    for (int w = 0; w < j->in.w; w++, dx += width) {
+        float sum[16] = {0};
+        if (base)
+            memcpy(sum, base + (size_t)w * (size_t)width, (size_t)width * sizeof *sum);
+        for (int i = 0; i < j->factor; i++, dy += width) {
+            for (int k = 0; k < j->factor; k++) {
 #pragma omp simd
-            for (int b = 0; b < width; b++)
-                sum[b] += from[b];
+                for (int b = 0; b < width; b++)
+                    sum[b] += dy[(size_t)k * line + (size_t)b];
+            }
         }
+        memcpy(dx, sum, (size_t)width * sizeof *sum);
     }
-    for (int b = 0; b < width; b++)
-        dx[b] = base ? sum[b] + base[b] : sum[b];
 }
 
 INLINE void downsum_plane(const struct onednn_job *j, int n, int block, int width)
 {
     float *dx = plane_at(j, AT_DX, j->in, n, block);
     const float *dy = plane_at(j, AT_DY, j->out, n, block), *base = plane_at(j, AT_BASE, j->in, n, block);
-    for (int h = 0; h < j->in.h; h++) {
-        for (int w = 0; w < j->in.w; w++) {
-            size_t to = ((size_t)h * (size_t)j->in.w + (size_t)w) * (size_t)width;
-            size_t from = ((size_t)h * (size_t)j->out.w + (size_t)w) * (size_t)j->factor * (size_t)width;
-            downsum_pixel(j, dy + from, base ? base + to : NULL, dx + to, width);
-        }
-    }
+    size_t line = (size_t)j->in.w * (size_t)width, above = line * (size_t)j->factor * (size_t)j->factor;
+    for (int h = 0; h < j->in.h; h++)
+        downsum_row(j, dy + (size_t)h * above, base ? base + (size_t)h * line : NULL, dx + (size_t)h * line,
+                    width);
 }
 
 /* DX = BASE + sum of DY over the repeats. */

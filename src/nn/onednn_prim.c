@@ -160,20 +160,22 @@ static dnnl_status_t conv_desc(dnnl_convolution_desc_t *d, const struct onednn_l
         &m->bias, &m->out, stride, pad, after);
 }
 
-static dnnl_status_t conv_attr(dnnl_primitive_attr_t *attr, bool relu)
+/* Scratch from us, and what follows the convolution in the same pass. */
+static dnnl_status_t conv_attr(dnnl_primitive_attr_t *attr, bool sum, bool relu)
 {
     dnnl_post_ops_t ops = NULL;
     dnnl_status_t s = dnnl_primitive_attr_create(attr);
     if (s == dnnl_success)
         s = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
-    if (s == dnnl_success && relu) {
+    if (s == dnnl_success)
         s = dnnl_post_ops_create(&ops);
-        if (s == dnnl_success)
-            s = dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
-        if (s == dnnl_success)
-            s = dnnl_primitive_attr_set_post_ops(*attr, ops);
-        dnnl_post_ops_destroy(ops);
-    }
+    if (s == dnnl_success && sum)
+        s = dnnl_post_ops_append_sum(ops, 1);
+    if (s == dnnl_success && relu)
+        s = dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+    if (s == dnnl_success)
+        s = dnnl_primitive_attr_set_post_ops(*attr, ops);
+    dnnl_post_ops_destroy(ops);
     return s;
 }
 
@@ -200,7 +202,8 @@ static dnnl_primitive_desc_t conv_try(struct onednn *o, const struct onednn_laye
         m.in = any_md(&m.in);
         m.out = any_md(&m.out);
     }
-    if (conv_desc(&d, l, pass, algorithm, &m) != dnnl_success || conv_attr(&attr, l->relu) != dnnl_success ||
+    if (conv_desc(&d, l, pass, algorithm, &m) != dnnl_success ||
+        conv_attr(&attr, l->sum, l->relu) != dnnl_success ||
         dnnl_primitive_desc_create(&pd, &d, attr, o->engine, NULL) != dnnl_success)
         pd = NULL;
     dnnl_primitive_attr_destroy(attr);
@@ -247,6 +250,9 @@ static bool add_conv_forward(struct onednn *o, const struct onednn_layer *l, con
     struct onednn_view x = l->x, y = direct_out ? l->y : view_for(o, POOL_RUN, dst), w;
     nn_id id = id_of(o, l->node);
     if (!as_wanted(o, id, &have_in, src, &x) || !kernel_view(o, kernel, l->norm, wei, &w))
+        return false;
+    if (l->sum && !direct_out &&
+        !step_reorder(o, id, (struct place){&have_out, l->y, NULL}, (struct place){dst, y, NULL}))
         return false;
     onednn_step(o, id, "conv");
     return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, src, x, NULL) &&
