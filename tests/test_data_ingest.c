@@ -143,7 +143,7 @@ static void check_defects(const char *out, const char *said)
     } EXPECTED[] = {
         {"benign/cut.png", "truncated PNG"},
         {"benign/nothing.png", "image of 0 x 0 pixels is empty"},
-        {"benign/text.jpg", "not a PNG, JPEG or TIFF file"},
+        {"benign/text.jpg", "not a PNG, JPEG, TIFF or DICOM file"},
         {"benign/other size.png",
          "benign/other size_mask.png: the mask is 20 x 30 pixels, the image 30 x 20"},
         {"benign/broken mask.png", "benign/broken mask_mask.png: "},

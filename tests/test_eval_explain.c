@@ -294,7 +294,7 @@ static void test_a_folder_end_to_end(void **state)
     near(r.of[1].what.score, 64, 1e-4);
     assert_int_equal(r.of[1].what.region[0].box.x0, 16);
     assert_int_equal(r.of[1].what.region[0].box.y1, 48);
-    assert_contains(r.of[3].error, "junk.png: not a PNG, JPEG or TIFF file");
+    assert_contains(r.of[3].error, "junk.png: not a PNG, JPEG, TIFF or DICOM file");
     assert_contains(r.of[4].error, "missing.png: No such file");
     must(csv_read(&t, under(out, "summary.csv"), &err), err);
     assert_int_equal(t.count, 5);

@@ -212,7 +212,7 @@ static void cut_short_anywhere(void **state)
         assert_false(help_decode(&out, b.data, n, &err));
         assert_int_equal(err.kind, ERR_FORMAT);
         assert_string_equal(err.text, n == 0  ? "empty file"
-                                      : n < 8 ? "not a PNG, JPEG or TIFF file"
+                                      : n < 8 ? "not a PNG, JPEG, TIFF or DICOM file"
                                               : "truncated PNG");
     }
     assert_null(out.data);
@@ -296,7 +296,7 @@ static void damage_is_named_with_its_path(void **state)
     assert_true(file_write(path, "P5 1 1 255 x", 12, NULL));
     assert_false(image_is_readable(path));
     assert_false(image_read(&out, path, &err));
-    snprintf(want, sizeof want, "%s: not a PNG, JPEG or TIFF file", path);
+    snprintf(want, sizeof want, "%s: not a PNG, JPEG, TIFF or DICOM file", path);
     assert_string_equal(err.text, want);
     unlink(path);
 

@@ -12,17 +12,18 @@
 enum { KEY_RUN = 0x1001, KEY_LOW, KEY_HIGH };
 enum { LISTED = 50 }; /* with more images the list is left to summary.csv */
 
-static const char DOC[] = "Judge images by a trained run, and show where the judgement comes from."
-                          "\vIMAGE is a PNG, JPEG or TIFF file, or a folder: all images below it. For each, "
-                          "OUT gets STEM-overlay.png (the "
-                          "image with the mask and numbered places), STEM-mask.png and STEM.json; "
-                          "OUT/summary.csv lists them all. Files that "
-                          "cannot be read are listed there too, and the exit code is then 1.\n\n"
-                          "The verdict is benign below the low threshold, malignant above the high one, else "
-                          "uncertain. Thresholds are those "
-                          "that 'clearmass evaluate' chose on the run's validation part, else the published "
-                          "ones (.0001 and 100).\n\n"
-                          "Research software, not a medical device. Not for diagnosis.";
+static const char DOC[] =
+    "Judge images by a trained run, and show where the judgement comes from."
+    "\vIMAGE is a PNG, JPEG, TIFF or DICOM file, or a folder: all images below it. For each, "
+    "OUT gets STEM-overlay.png (the "
+    "image with the mask and numbered places), STEM-mask.png and STEM.json; "
+    "OUT/summary.csv lists them all. Files that "
+    "cannot be read are listed there too, and the exit code is then 1.\n\n"
+    "The verdict is benign below the low threshold, malignant above the high one, else "
+    "uncertain. Thresholds are those "
+    "that 'clearmass evaluate' chose on the run's validation part, else the published "
+    "ones (.0001 and 100).\n\n"
+    "Research software, not a medical device. Not for diagnosis.";
 
 static const struct argp_option OPTIONS[] = {
     {"run", KEY_RUN, "RUN", 0, "folder of the trained run", 0},

@@ -1,10 +1,10 @@
-/* io/formats.h: inside io only: what the readers of PNG, JPEG and TIFF have in common. */
+/* io/formats.h: inside io only: what the readers of the formats have in common. */
 #ifndef CLEARMASS_IO_FORMATS_H
 #define CLEARMASS_IO_FORMATS_H
 
 #include "io/image_file.h"
 
-enum { FORMAT_MAGICS = 4, FORMAT_MAGIC_BYTES = 8 };
+enum { FORMAT_MAGICS = 4, FORMAT_MAGIC_BYTES = 8, FORMAT_HEAD_BYTES = 256 };
 
 /* A reader gets the whole file. decode replaces *out on success and leaves it untouched on failure; info
  * fills everything but the name. */
@@ -13,12 +13,12 @@ struct image_format {
     struct {
         const char *bytes;
         size_t count;       /* 1..FORMAT_MAGIC_BYTES; 0 in unused places */
-    } magic[FORMAT_MAGICS]; /* any of them at the file's beginning */
+    } magic[FORMAT_MAGICS]; /* any of them at the file's beginning; none: it has a test of its own */
     bool (*decode)(struct image *out, const void *bytes, size_t n, struct err *err);
     bool (*info)(struct image_info *out, const void *bytes, size_t n, struct err *err);
 };
 
-extern const struct image_format png_format, jpeg_format, tiff_format;
+extern const struct image_format png_format, jpeg_format, tiff_format, dicom_format;
 
 /* ERR_LIMIT on sides of 0 or over 65535 and on more than 400 million pixels. */
 bool format_size_ok(uint32_t width, uint32_t height, struct err *err);

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "image/tone.h"
+#include "io/dicom.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -46,7 +47,7 @@ static const struct image_format *format_find(const char *bytes, size_t n)
                 return FORMATS[i];
         }
     }
-    return NULL;
+    return dicom_is_likely(bytes, n) ? &dicom_format : NULL;
 }
 
 static const struct image_format *format_of(const void *bytes, size_t n, struct err *err)
@@ -56,7 +57,7 @@ static const struct image_format *format_of(const void *bytes, size_t n, struct 
     if (n == 0)
         err_set(err, ERR_FORMAT, "empty file");
     else if (!f)
-        err_set(err, ERR_FORMAT, "not a PNG, JPEG or TIFF file");
+        err_set(err, ERR_FORMAT, "not a PNG, JPEG, TIFF or DICOM file");
     return f;
 }
 
@@ -101,7 +102,7 @@ bool image_read_info(struct image_info *out, const char *path, struct err *err)
 
 bool image_is_readable(const char *path)
 {
-    char bytes[FORMAT_MAGIC_BYTES];
+    char bytes[FORMAT_HEAD_BYTES];
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe gives nothing rather than wait */
 
     if (fd < 0)

@@ -1,4 +1,4 @@
-/* io/image_file.h: pictures in files: PNG, JPEG and TIFF.
+/* io/image_file.h: pictures in files: PNG, JPEG, TIFF and DICOM (grey, as DICOM_GREY of dicom.h has it).
  *
  * Formats are told by their first bytes, never by a name. What comes out is grey or RGB, 8 or 16 bits, 0
  * black: 16 bits keep every value; 1, 2 and 4 bits are stretched to 0..255; palettes become RGB, or grey
@@ -24,7 +24,7 @@ bool image_decode(struct image *out, const void *bytes, size_t n, struct err *er
 
 /* What image_read would give, without decoding pixels. Palettes count as RGB. */
 struct image_info {
-    const char *format; /* "PNG", "JPEG" or "TIFF" */
+    const char *format; /* "PNG", "JPEG", "TIFF" or "DICOM" */
     int width, height, channels;
     enum image_type type;
 };
