@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/buf.h"
 #include "model/model.h"
 
 #include <argp.h>
@@ -8,11 +9,12 @@
 
 /* The table is the one Keras' model.summary() prints, so that both can be laid side by side. */
 enum { LAYER_WIDTH = 40, SHAPE_WIDTH = 23, COUNT_WIDTH = 12, TABLE_WIDTH = 110 };
-enum { MOST_CHANNELS = 1024, LARGEST_SIZE = 16384 };
+enum { MOST_CHANNELS = 1024, LARGEST_SIZE = 16384, MOST_CLASSES = 1000000 };
 
 struct arguments {
     const struct model *model;
     int channels, size;
+    struct model_options options;
 };
 
 static const char *const KERAS_TYPE[NN_OP_COUNT] = {
@@ -125,13 +127,33 @@ static int whole(const char *text, const char *option, int most, struct argp_sta
     return (int)v;
 }
 
+/* "unet, resnet50": the networks there are; buf_release it. */
+static struct buf network_names(void)
+{
+    struct buf names = BUF_INIT;
+    for (size_t i = 0; model_at(i); i++)
+        buf_addf(&names, "%s%s", i ? ", " : "", model_at(i)->name);
+    return names;
+}
+
 static void choose_model(struct arguments *a, const char *name, struct argp_state *state)
 {
     if (a->model)
         argp_error(state, "one network at a time: '%s' is one too many", name);
     a->model = model_find(name);
     if (!a->model)
-        argp_error(state, "no network '%s'; there is: %s", name, model_unet_224.name);
+        argp_error(state, "no network '%s'; there are: %s", name, network_names().data);
+}
+
+static void check_arguments(const struct arguments *a, struct argp_state *state)
+{
+    if (!a->model)
+        argp_error(state, "which network? There are: %s", network_names().data);
+    if (a->size % a->model->multiple_of)
+        argp_error(state, "--size: %d is not a multiple of %d, as %s needs it", a->size,
+                   a->model->multiple_of, a->model->name);
+    if (a->options.classes && !a->model->classes)
+        argp_error(state, "--classes and --no-top are for classifiers; %s is none", a->model->name);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -144,15 +166,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 's':
         a->size = whole(arg, "size", LARGEST_SIZE, state);
         return 0;
+    case 'n':
+        a->options.classes = whole(arg, "classes", MOST_CLASSES, state);
+        return 0;
+    case 't':
+        a->options.classes = MODEL_NO_HEAD;
+        return 0;
     case ARGP_KEY_ARG:
         choose_model(a, arg, state);
         return 0;
     case ARGP_KEY_END:
-        if (!a->model)
-            argp_error(state, "which network? There is: %s", model_unet_224.name);
-        if (a->size % a->model->multiple_of)
-            argp_error(state, "--size: %d is not a multiple of %d, as %s needs it", a->size,
-                       a->model->multiple_of, a->model->name);
+        check_arguments(a, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -162,26 +186,29 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option OPTIONS[] = {
     {"channels", 'c', "N", 0, "of the input: 3 unless told otherwise", 0},
     {"size", 's', "PIXELS", 0, "width and height of the input: 224 unless told otherwise", 0},
+    {"classes", 'n', "N", 0, "of a classifier's head: 2 unless told otherwise", 0},
+    {"no-top", 't', NULL, 0, "a classifier without its head", 0},
     {0}};
 
 static const struct argp ARGP = {OPTIONS,
                                  parse,
                                  "NETWORK",
                                  "Lists the layers of a network: output shapes, numbers of parameters, "
-                                 "connections. NETWORK is unet (ZF_UNET_224).",
+                                 "connections. NETWORK is unet (ZF_UNET_224), resnet50, resnet101 or "
+                                 "resnet152.",
                                  NULL,
                                  NULL,
                                  NULL};
 
 int cmd_model(int argc, char **argv)
 {
-    struct arguments a = {NULL, 3, 224};
+    struct arguments a = {.channels = 3, .size = 224};
     struct nn_graph g = NN_GRAPH_INIT;
 
     argp_err_exit_status = CLI_USAGE;
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a))
         return CLI_USAGE;
-    a.model->build(&g, (struct nn_shape){a.channels, a.size, a.size});
+    model_build(a.model, &g, (struct nn_shape){a.channels, a.size, a.size}, &a.options);
     print_summary(a.model, &g);
     nn_graph_release(&g);
     return CLI_DONE;
