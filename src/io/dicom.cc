@@ -229,14 +229,29 @@ void words_set(struct image *words, const struct dicom_info *info, void *bytes)
     words->data = bytes;
 }
 
+// A frame among fragments that no table tells apart is found by way of all before it.
+OFCondition frame_get(DcmElement *element, DcmDataset *data, int frame, void *buffer, Uint32 room)
+{
+    Uint32 fragment = 0;
+    OFString color;
+
+    OFCondition c = element->getUncompressedFrame(data, (Uint32)frame, fragment, buffer, room, color);
+    if (c.good() || frame == 0)
+        return c;
+    fragment = 0;
+    c = EC_Normal;
+    for (int i = 0; i <= frame && c.good(); i++)
+        c = element->getUncompressedFrame(data, (Uint32)i, fragment, buffer, room, color);
+    return c;
+}
+
 bool frame_by_dcmtk(struct image *words, const struct dicom_info *info, DcmDataset *data, int frame,
                     struct err *err)
 {
     const size_t wanted = (size_t)info->rows * (size_t)info->columns * (size_t)(info->bits_allocated / 8);
     const size_t room = wanted + (wanted & 1); // the pad byte to an even length
     DcmElement *element = NULL;
-    Uint32 bytes = 0, fragment = 0;
-    OFString color;
+    Uint32 bytes = 0;
 
     OFCondition c = data->findAndGetElement(DCM_PixelData, element);
     if (c.good())
@@ -249,7 +264,7 @@ bool frame_by_dcmtk(struct image *words, const struct dicom_info *info, DcmDatas
     void *buffer = calloc(room, 1);
     if (!buffer)
         return fail(EC_MemoryExhausted, err);
-    c = element->getUncompressedFrame(data, (Uint32)frame, fragment, buffer, (Uint32)room, color);
+    c = frame_get(element, data, frame, buffer, (Uint32)room);
     if (c.bad()) {
         free(buffer);
         return fail(c, err);

@@ -241,32 +241,32 @@ static bool is_vr(const unsigned char *p, bool *is_long)
  */
 static size_t element_bytes(const unsigned char *p)
 {
-    const unsigned group = u16_at(p);
     bool is_long = false;
     const bool is_explicit = is_vr(p + 4, &is_long);
     const unsigned char *at = is_long ? p + 8 : p + 4;
     const size_t length = is_explicit && !is_long ? u16_at(p + 6) : u16_at(at) | (size_t)u16_at(at + 2) << 16;
 
-    if ((group != 2 && group != 8) || length % 2 || length > 1024)
-        return 0;
-    return (is_long ? 12 : 8) + length;
+    return length % 2 || length > 1024 ? 0 : (is_long ? 12 : 8) + length;
 }
 
-/* Without the 128 bytes in front: elements of group 2 or 8, in rising order, as far as the bytes go. */
+/* Without the 128 bytes in front: three elements in rising order, or as many as there are bytes for, from
+ * group 2 or 8. */
 static bool begins_bare(const unsigned char *p, size_t n)
 {
     size_t at = 0;
     unsigned last = 0;
 
+    if (n < 12 || (u16_at(p) != 2 && u16_at(p) != 8))
+        return false;
     for (int i = 0; i < 3 && at + 12 <= n; i++) {
         const unsigned tag = u16_at(p + at) << 16 | u16_at(p + at + 2);
         const size_t bytes = element_bytes(p + at);
-        if (bytes == 0 || (i > 0 && tag <= last) || u16_at(p + at + 2) > 0x3000)
+        if (bytes == 0 || (i > 0 && tag <= last))
             return false;
         last = tag;
         at += bytes;
     }
-    return at > 0;
+    return true;
 }
 
 bool dicom_is_likely(const void *bytes, size_t n)
