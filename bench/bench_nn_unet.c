@@ -131,9 +131,14 @@ static void time_runs(struct nn_exec *x, const struct numbers *n, struct nn_comp
         for (int k = 0; k < 3; k++)
             part[k][i] = seconds[k] * 1e3 / how.batch;
     }
-    printf("%s batch %2d: set %.2f  forward %.2f  backward %.2f ms/image, %.0f MB\n",
-           how.mode == NN_TRAIN ? "train" : "infer", how.batch, median(part[0], s->runs),
-           median(part[1], s->runs), median(part[2], s->runs), (double)x->backend->memory(x->self) / 1e6);
+    static const char *const PARTS[3] = {"set", "forward", "backward"};
+    printf("%s batch %2d, %.0f MB, ms/image:", how.mode == NN_TRAIN ? "train" : "infer", how.batch,
+           (double)x->backend->memory(x->self) / 1e6);
+    for (int k = 0; k < 3; k++) { /* the median sorts */
+        double middle = median(part[k], s->runs);
+        printf("  %s %.2f (best %.2f)", PARTS[k], middle, part[k][0]);
+    }
+    printf("\n");
     if (s->layers)
         print_layers(x->self, s->runs);
     fflush(stdout);
