@@ -2,6 +2,7 @@
 
 #include "base/csv.h"
 #include "base/mem.h"
+#include "data/dataset_journal.h"
 #include "image/regions.h"
 #include "image/warp.h"
 #include "io/image_file.h"
@@ -16,9 +17,9 @@
 #define UNFINISHED "unfinished.txt"
 #define DISCLAIMER "Research software, not a medical device."
 
-static const char *const FOLDER[] = {"full", "roi", "crop"};
+static const char *const FOLDER[] = {"full", "roi", "crop", "archive"};
 
-enum { N_FOLDERS = sizeof FOLDER / sizeof *FOLDER };
+enum { N_FOLDERS = sizeof FOLDER / sizeof *FOLDER, N_ALWAYS = 3 };
 
 /* One case: what the tables say of it. */
 struct row {
@@ -36,26 +37,33 @@ struct dataset {
     char *folder, *command;
     double margin;
     bool patients_unknown;
-    json_t *options;
-    pthread_mutex_t lock; /* guards what follows; a row not whole belongs to the thread that adds it */
+    json_t *options, *told; /* told: further keys of dataset.json */
+    pthread_mutex_t lock;   /* guards what follows; a row not whole belongs to the thread that adds it */
     struct row **row;
     size_t rows;
     struct rejected *rejected;
     size_t rejections;
     char **warning;
     size_t warnings;
+    struct dataset_journal journal;
 };
 
 /* ---- beginning ---- */
 
-static bool clear_folder(const char *folder, struct err *err)
+static bool is_partial(const char *name)
+{
+    return name[0] == '.' && strstr(name, ".partial-");
+}
+
+/* Removes the files of a folder, or only those a kill left half written. */
+static bool clear_folder(const char *folder, bool partial_only, struct err *err)
 {
     struct file_list names = FILE_LIST_INIT;
     bool ok = !file_is_folder(folder) || file_list_read(&names, folder, err);
 
     for (size_t i = 0; i < names.count && ok; i++) {
         char *path = file_join(folder, names.name[i]);
-        if (!file_is_folder(path) && unlink(path)) {
+        if ((!partial_only || is_partial(names.name[i])) && !file_is_folder(path) && unlink(path)) {
             ok = err_errno(err);
             err_at(err, "%s", path);
         }
@@ -67,7 +75,7 @@ static bool clear_folder(const char *folder, struct err *err)
 
 /* Only what an earlier, unfinished call made; the manifest first, so that it never names files that are gone.
  */
-static bool clear_unfinished(const char *folder, struct err *err)
+static bool clear_unfinished(const char *folder, bool keep, struct err *err)
 {
     bool ok = true;
     char *manifest = file_join(folder, "manifest.csv");
@@ -78,43 +86,44 @@ static bool clear_unfinished(const char *folder, struct err *err)
     }
     for (int k = 0; k < N_FOLDERS && ok; k++) {
         char *path = file_join(folder, FOLDER[k]);
-        ok = clear_folder(path, err);
+        ok = clear_folder(path, keep, err);
         free(path);
     }
     free(manifest);
     return ok;
 }
 
-static bool folder_is_ours(const char *folder, struct err *err)
+/* True when the folder is new, empty or an unfinished data set, which *unfinished tells. */
+static bool folder_is_ours(const char *folder, bool *unfinished, struct err *err)
 {
     struct file_list names = FILE_LIST_INIT;
-    bool ok = true, unfinished = false, whole = false;
+    bool ok = true, whole = false;
 
+    *unfinished = false;
     if (!file_exists(folder))
         return true;
     if (!file_list_read(&names, folder, err))
         return false;
     for (size_t i = 0; i < names.count; i++) {
-        unfinished |= !strcmp(names.name[i], UNFINISHED);
+        *unfinished |= !strcmp(names.name[i], UNFINISHED);
         whole |= !strcmp(names.name[i], "manifest.csv");
     }
-    if (whole && !unfinished)
+    if (whole && !*unfinished)
         ok = err_set(err, ERR_INPUT, "%s: holds a data set already", folder);
-    else if (names.count && !unfinished)
+    else if (names.count && !*unfinished)
         ok = err_set(err, ERR_INPUT, "%s: is not empty; name a new folder", folder);
-    else if (unfinished)
-        ok = clear_unfinished(folder, err);
     file_list_release(&names);
     return ok;
 }
 
 static bool make_folders(const char *folder, struct err *err)
 {
-    static const char TEXT[] = "This data set is not finished. Making it again clears the folder first.\n";
+    static const char TEXT[] =
+        "This data set is not finished. The same command goes on with it or makes it again.\n";
     char *mark = file_join(folder, UNFINISHED);
     bool ok = file_make_folders(folder, err) && file_write(mark, TEXT, strlen(TEXT), err);
 
-    for (int k = 0; k < N_FOLDERS && ok; k++) {
+    for (int k = 0; k < N_ALWAYS && ok; k++) {
         char *path = file_join(folder, FOLDER[k]);
         ok = file_make_folders(path, err);
         free(path);
@@ -123,21 +132,51 @@ static bool make_folders(const char *folder, struct err *err)
     return ok;
 }
 
+/* What must be equal for the cases of an earlier call to stand. */
+static json_t *journal_head(const struct dataset *d)
+{
+    return json_pack("{s:s, s:s, s:s, s:f, s:O}", "format", "clearmass-journal-1", "program",
+                     "clearmass " CLEARMASS_VERSION, "command", d->command, "margin", d->margin, "options",
+                     d->options);
+}
+
+static bool open_folder(struct dataset *d, bool resume, struct err *err)
+{
+    bool unfinished;
+    json_t *head = journal_head(d);
+
+    if (!folder_is_ours(d->folder, &unfinished, err))
+        goto failed;
+    resume = resume && unfinished && dataset_journal_matches(d->folder, head);
+    if ((unfinished && !clear_unfinished(d->folder, resume, err)) || !make_folders(d->folder, err) ||
+        !dataset_journal_open(&d->journal, d->folder, head, resume, err))
+        goto failed;
+    json_decref(head);
+    return true;
+failed:
+    json_decref(head);
+    return false;
+}
+
 struct dataset *dataset_begin(const char *folder, const struct dataset_options *o, struct err *err)
 {
     if (!(o->margin >= 0 && o->margin <= 1)) {
         err_set(err, ERR_INPUT, "margin %g: a share from 0 to 1 is wanted", o->margin);
         return NULL;
     }
-    if (!folder_is_ours(folder, err) || !make_folders(folder, err))
-        return NULL;
     struct dataset *d = mem_new(1, sizeof *d);
     d->folder = mem_copy_string(folder);
     d->command = mem_copy_string(o->command);
     d->margin = o->margin;
     d->patients_unknown = o->patients_unknown;
     d->options = o->options ? json_deep_copy(o->options) : json_object();
+    d->told = json_object();
+    d->journal = (struct dataset_journal)DATASET_JOURNAL_INIT;
     pthread_mutex_init(&d->lock, NULL);
+    if (!open_folder(d, o->resume, err)) {
+        dataset_close(d);
+        return NULL;
+    }
     return d;
 }
 
@@ -187,81 +226,215 @@ static void free_row(struct row *r)
     free(r);
 }
 
-/* Takes the id before any file is written, so that two cases never write the same files. */
-static struct row *reserve_row(struct dataset *d, const struct dataset_case *c, struct err *err)
-{
-    struct row *r = NULL;
-    bool used = false;
+/* The texts of an item, by name, for the journal. */
+static const struct {
+    const char *name;
+    size_t offset;
+} TEXTS[] = {
+#define TEXT(name)                                                                                           \
+    {                                                                                                        \
+#name, offsetof(struct data_item, name)                                                              \
+    }
+    TEXT(id),          TEXT(patient),  TEXT(side),        TEXT(view),         TEXT(density),
+    TEXT(assessment),  TEXT(subtlety), TEXT(image),       TEXT(image_sha256), TEXT(mask),
+    TEXT(mask_sha256), TEXT(crop),     TEXT(crop_sha256),
+#undef TEXT
+};
 
-    if (!data_id_is_good(c->id)) {
-        err_set(err, ERR_INPUT, "id '%s' is empty or has other characters than letters, digits, . _ -",
-                c->id);
+enum { N_TEXTS = sizeof TEXTS / sizeof *TEXTS };
+
+static char **text_at(const struct data_item *item, int k)
+{
+    return (char **)(void *)((char *)item + TEXTS[k].offset);
+}
+
+static json_t *row_record(const struct row *r)
+{
+    const struct data_item *item = &r->item;
+    json_t *sources = json_array();
+    json_t *record = json_pack("{s:i, s:i, s:i, s:i}", "part", (int)item->part, "label", (int)item->label,
+                               "width", item->width, "height", item->height);
+
+    for (int k = 0; k < N_TEXTS; k++)
+        if (*text_at(item, k))
+            json_object_set_new(record, TEXTS[k].name, json_string(*text_at(item, k)));
+    for (size_t i = 0; i < r->source_count; i++) {
+        const struct dataset_source *s = &r->source[i];
+        json_array_append_new(sources,
+                              json_pack("[s, s, I, s]", s->kind, s->path, (json_int_t)s->bytes, s->sha256));
+    }
+    json_object_set_new(record, "sources", sources);
+    return record;
+}
+
+/* NULL when the record is none of ours. */
+static struct row *row_of_record(const json_t *record)
+{
+    const json_t *sources = json_object_get(record, "sources");
+    struct row *r = mem_new(1, sizeof *r);
+    int part, label;
+    bool ok = !json_unpack((json_t *)record, "{s:i, s:i, s:i, s:i}", "part", &part, "label", &label, "width",
+                           &r->item.width, "height", &r->item.height);
+
+    for (int k = 0; k < N_TEXTS; k++) {
+        const char *text = json_string_value(json_object_get(record, TEXTS[k].name));
+        *text_at(&r->item, k) = text ? mem_copy_string(text) : NULL;
+    }
+    r->source = mem_new(json_array_size(sources), sizeof *r->source);
+    for (size_t i = 0; i < json_array_size(sources) && ok; i++) {
+        const char *kind, *path, *sha256;
+        json_int_t bytes;
+        ok = !json_unpack(json_array_get(sources, i), "[s, s, I, s]", &kind, &path, &bytes, &sha256);
+        if (!ok)
+            break;
+        struct dataset_source *s = &r->source[r->source_count++];
+        *s = (struct dataset_source){mem_copy_string(kind), mem_copy_string(path), (size_t)bytes, ""};
+        snprintf(s->sha256, sizeof s->sha256, "%s", sha256);
+    }
+    if (!ok || !r->item.id || !r->item.patient || !r->item.image) {
+        free_row(r);
         return NULL;
     }
+    r->item.part = (enum data_part)part;
+    r->item.label = (enum data_label)label;
+    return r;
+}
+
+/* Paths that JSON cannot hold (no UTF-8) keep a case out of the journal: it is made again. */
+static bool note_whole(struct dataset *d, const struct row *r, const struct dataset_case *c, struct err *err)
+{
+    json_t *record = row_record(r), *files = c->files ? json_copy((json_t *)c->files) : json_array();
+    bool ok = true;
+
+    const char *const written[] = {r->item.image, r->item.mask, r->item.crop};
+    for (size_t k = 0; k < sizeof written / sizeof *written; k++)
+        if (written[k])
+            json_array_append_new(files, json_string(written[k]));
+    json_object_set_new(record, "key", json_string(c->key));
+    if (c->note)
+        json_object_set(record, "note", (json_t *)c->note);
+    if (json_array_size(json_object_get(record, "sources")) == r->source_count)
+        ok = dataset_journal_append(&d->journal, record, files, err);
+    json_decref(record);
+    json_decref(files);
+    return ok;
+}
+
+/* Takes the id before any file is written, so that two cases never write the same files. r is taken. */
+static bool reserve_row(struct dataset *d, struct row *r, struct err *err)
+{
+    bool used = false;
+
     pthread_mutex_lock(&d->lock);
     for (size_t i = 0; i < d->rows && !used; i++)
-        used = !strcmp(d->row[i]->item.id, c->id);
+        used = !strcmp(d->row[i]->item.id, r->item.id);
     if (!used) {
-        r = new_row(c);
         d->row = mem_grow(d->row, d->rows + 1, sizeof *d->row);
         d->row[d->rows++] = r;
     }
     pthread_mutex_unlock(&d->lock);
-    if (used)
-        err_set(err, ERR_INPUT, "id '%s' is used twice", c->id);
-    return r;
+    if (used) {
+        err_set(err, ERR_INPUT, "id '%s' is used twice", r->item.id);
+        free_row(r);
+    }
+    return !used;
 }
 
-/* Writes FOLDER/SUB/ID.tif and tells its relative name and hash. */
+bool dataset_write_image(const struct dataset *d, struct dataset_file *out, const char *sub, const char *name,
+                         const struct image *im, struct err *err)
+{
+    struct dataset_file file = {.path = mem_printf("%s/%s.tif", sub, name)};
+    char *path = file_join(d->folder, file.path), *folder = file_join(d->folder, sub);
+    bool ok =
+        file_make_folders(folder, err) && tiff_write(path, im, err) && file_sha256(path, file.sha256, err);
+
+    if (ok)
+        *out = file;
+    else
+        free(file.path);
+    free(path);
+    free(folder);
+    return ok;
+}
+
 static bool write_part(const struct dataset *d, const char *sub, const char *id, const struct image *im,
                        char **name, char **sha256, struct err *err)
 {
-    char hash[FILE_SHA256_TEXT];
-    char *relative = mem_printf("%s/%s.tif", sub, id);
-    char *path = file_join(d->folder, relative);
-    bool ok = tiff_write(path, im, err) && file_sha256(path, hash, err);
+    struct dataset_file file;
 
-    if (ok) {
-        *name = relative;
-        *sha256 = mem_copy_string(hash);
-    } else {
-        free(relative);
-    }
-    free(path);
-    return ok;
+    if (!dataset_write_image(d, &file, sub, id, im, err))
+        return false;
+    *name = file.path;
+    *sha256 = mem_copy_string(file.sha256);
+    return true;
+}
+
+bool dataset_cut(const struct dataset *d, struct image *out, const struct image *grey, struct image_box box,
+                 struct err *err)
+{
+    int w = box.x1 - box.x0, h = box.y1 - box.y0;
+    int margin = (int)(d->margin * (w > h ? w : h) + .5);
+
+    return image_crop(out, grey, image_box_grow(box, margin, grey->width, grey->height), err);
 }
 
 static bool write_crop(const struct dataset *d, struct data_item *item, const struct image *grey,
                        struct image_box box, struct err *err)
 {
     struct image crop = IMAGE_INIT;
-    int w = box.x1 - box.x0, h = box.y1 - box.y0;
-    int margin = (int)(d->margin * (w > h ? w : h) + .5);
-    bool ok = image_crop(&crop, grey, image_box_grow(box, margin, grey->width, grey->height), err) &&
+    bool ok = dataset_cut(d, &crop, grey, box, err) &&
               write_part(d, "crop", item->id, &crop, &item->crop, &item->crop_sha256, err);
 
     image_release(&crop);
     return ok;
 }
 
-bool dataset_add(struct dataset *d, const struct dataset_case *c, struct err *err)
+static bool write_images(struct dataset *d, struct data_item *item, const struct dataset_case *c,
+                         struct err *err)
 {
     struct image_box box;
 
+    if (!write_part(d, "full", item->id, c->grey, &item->image, &item->image_sha256, err))
+        return false;
+    if (!c->mask || !image_box_of(&box, c->mask, 0))
+        return true;
+    return write_part(d, "roi", item->id, c->mask, &item->mask, &item->mask_sha256, err) &&
+           write_crop(d, item, c->grey, box, err);
+}
+
+bool dataset_add(struct dataset *d, const struct dataset_case *c, struct err *err)
+{
     assert(c->grey->channels == 1 && c->grey->type == IMAGE_U16);
     assert(!c->mask || (c->mask->channels == 1 && c->mask->type == IMAGE_U8 &&
                         c->mask->width == c->grey->width && c->mask->height == c->grey->height));
-    struct row *r = reserve_row(d, c, err);
-    if (!r)
+    if (!data_id_is_good(c->id))
+        return err_set(err, ERR_INPUT, "id '%s' is empty or has other characters than letters, digits, . _ -",
+                       c->id);
+    struct row *r = new_row(c);
+    if (!reserve_row(d, r, err))
         return false;
-    struct data_item *item = &r->item;
-    bool ok = write_part(d, "full", item->id, c->grey, &item->image, &item->image_sha256, err);
-    if (ok && c->mask && image_box_of(&box, c->mask, 0))
-        ok = write_part(d, "roi", item->id, c->mask, &item->mask, &item->mask_sha256, err) &&
-             write_crop(d, item, c->grey, box, err);
+    bool ok = write_images(d, &r->item, c, err);
     pthread_mutex_lock(&d->lock);
+    ok = ok && (!c->key || note_whole(d, r, c, err));
     r->whole = ok;
     pthread_mutex_unlock(&d->lock);
+    return ok;
+}
+
+bool dataset_restore(struct dataset *d, const char *id, const char *key, json_t **note)
+{
+    struct err err = ERR_INIT;
+
+    pthread_mutex_lock(&d->lock);
+    json_t *record = dataset_journal_claim(&d->journal, id, key);
+    pthread_mutex_unlock(&d->lock);
+    struct row *r = record ? row_of_record(record) : NULL;
+    bool ok = r && reserve_row(d, r, &err);
+    if (ok) {
+        *note = json_incref(json_object_get(record, "note"));
+        r->whole = true;
+    }
+    json_decref(record);
     return ok;
 }
 
@@ -279,6 +452,11 @@ void dataset_warn(struct dataset *d, const char *text)
     d->warning = mem_grow(d->warning, d->warnings + 1, sizeof *d->warning);
     d->warning[d->warnings++] = copy(text);
     pthread_mutex_unlock(&d->lock);
+}
+
+void dataset_tell(struct dataset *d, const char *key, json_t *value)
+{
+    json_object_set_new(d->told, key, value);
 }
 
 /* ---- counting ---- */
@@ -423,6 +601,7 @@ static bool write_story(const struct dataset *d, const struct dataset_counts *c,
     char *path = file_join(d->folder, "dataset.json");
 
     assert(story);
+    json_object_update(story, d->told);
     bool ok = json_file_write(path, story, err);
     json_decref(story);
     free(path);
@@ -465,6 +644,8 @@ bool dataset_finish(struct dataset *d, struct err *err)
         ok = err_errno(err);
         err_at(err, "%s", mark);
     }
+    if (ok)
+        dataset_journal_finish(&d->journal);
 out:
     free(mark);
     return ok;
@@ -488,6 +669,8 @@ void dataset_close(struct dataset *d)
     free(d->folder);
     free(d->command);
     json_decref(d->options);
+    json_decref(d->told);
+    dataset_journal_close(&d->journal);
     pthread_mutex_destroy(&d->lock);
     free(d);
 }

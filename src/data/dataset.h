@@ -4,8 +4,8 @@
  * dataset_close
  *
  * The folder has no manifest.csv until dataset_finish has written everything else, so a folder with a
- * manifest is whole. A call that was interrupted leaves a folder that dataset_begin clears and begins again.
- */
+ * manifest is whole. A call that was interrupted leaves a folder that dataset_begin clears and begins again,
+ * or goes on with: see struct dataset_options. */
 #ifndef CLEARMASS_DATA_DATASET_H
 #define CLEARMASS_DATA_DATASET_H
 
@@ -19,6 +19,9 @@ struct dataset_options {
     bool patients_unknown; /* the source names no patients: dataset.json says so */
     const json_t
         *options; /* the command's other options as a JSON object, stored as it is; may be NULL; borrowed */
+    /* Keep what an interrupted call of the same version, command, margin and options has written, for
+     * dataset_restore. */
+    bool resume;
 };
 
 enum { DATASET_MARGIN_PERCENT = 10 }; /* the usual margin */
@@ -43,23 +46,45 @@ struct dataset_case {
         *mask; /* 1 channel, U8, 0 or 255, the same size (asserted); NULL or all black: no region */
     const struct dataset_source *source;
     size_t source_count;
+    /* What follows lets an interrupted call go on. */
+    const char *key;     /* of everything the case is made from; NULL: it is always made again */
+    const json_t *note;  /* the caller's own words on the case, given back by dataset_restore; may be NULL */
+    const json_t *files; /* array of the other files written for it, relative to the folder; may be NULL */
 };
 
 struct dataset;
 
 /* Makes the folder. Fails when it exists and holds something, unless that is an unfinished data set: its
- * files are removed. Returns NULL on failure; otherwise free with dataset_close. */
+ * files are removed, or kept where options say so. Returns NULL on failure; otherwise free with
+ * dataset_close. */
 struct dataset *dataset_begin(const char *folder, const struct dataset_options *o, struct err *err);
 
 /* Writes the case's three images on the calling thread and notes its row; safe to call from several threads
  * at once (see data/parallel.h). Fails on an id that is used or malformed (ERR_INPUT), and when a file cannot
  * be written. */
 bool dataset_add(struct dataset *d, const struct dataset_case *c, struct err *err);
+/* True when an interrupted call wrote a case of this id and key (and options.resume is true): its row is
+ * taken over and *note is what was noted, a new reference, NULL for none. From any thread. */
+bool dataset_restore(struct dataset *d, const char *id, const char *key, json_t **note);
+/* Writes FOLDER/SUB/NAME.tif for a case about to be added: beside and renamed. sub is one of full, roi, crop,
+ * archive. path (relative to the folder) and sha256 are new on success; free() the path. From any thread. */
+struct dataset_file {
+    char *path;
+    char sha256[FILE_SHA256_TEXT];
+};
+bool dataset_write_image(const struct dataset *d, struct dataset_file *out, const char *sub, const char *name,
+                         const struct image *im, struct err *err);
+/* Cuts the box of a region with the data set's margin out of grey. ERR_LIMIT only. */
+bool dataset_cut(const struct dataset *d, struct image *out, const struct image *grey, struct image_box box,
+                 struct err *err);
 /* Notes a file or case that is left out, and why. From any thread. */
 void dataset_reject(struct dataset *d, const char *path, const char *reason);
 /* Notes something the data set's user should know; listed in dataset.json under "warnings". From any thread.
  */
 void dataset_warn(struct dataset *d, const char *text);
+
+/* Sets a key of dataset.json; value is taken. */
+void dataset_tell(struct dataset *d, const char *key, json_t *value);
 
 struct dataset_counts {
     size_t images, patients, by_label[LABEL_COUNT], with_region, rejected, warnings;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <tiffio.h>
 
-enum { MOST_SAMPLES = 16, STRIP_BYTES = 1 << 18, PALETTE_MOST_BITS = 8 };
+enum { MOST_SAMPLES = 16, STRIP_BYTES = 1 << 18, PALETTE_MOST_BITS = 8, FASTEST = 1 };
 static const tmsize_t MOST_ALLOCATION = (tmsize_t)4 << 30;
 
 struct tiff_work {
@@ -486,7 +486,7 @@ static bool write_all(TIFF *t, const struct image *im)
         TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
         TIFFSetField(t, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE) &&
         TIFFSetField(t, TIFFTAG_PREDICTOR, PREDICTOR_HORIZONTAL) &&
-        TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, (uint32_t)rows);
+        TIFFSetField(t, TIFFTAG_ZIPQUALITY, FASTEST) && TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, (uint32_t)rows);
 
     for (size_t y = 0, strip = 0; ok && y < (size_t)im->height; y += rows, strip++) {
         const size_t left = (size_t)im->height - y, count = rows < left ? rows : left;
