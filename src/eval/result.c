@@ -2,6 +2,7 @@
 
 #include "base/csv.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "eval/interval.h"
 #include "eval/roc.h"
 
@@ -184,19 +185,23 @@ static json_t *overlap_summary(const struct sample *s, double (*measure)(const s
     return json;
 }
 
-/* Mean over batches of images in their order, each counting by its images, as training's val_dice_coef has
- * it. */
+/* Mean over batches of images in mixed order, each counting by its images, as training's val_dice_coef has
+ * it. In the manifest's order, which often goes by label, whole batches would have no truth at all. */
 static double soft_batch_dice(const struct sample *s, size_t batch)
 {
     struct overlap_counts *o = mem_new(s->n + 1, sizeof *o);
+    size_t *order = mem_new(s->n + 1, sizeof *order);
+    struct rng rng = rng_at(s->seed, RNG_SHUFFLE, UINT64_MAX, 1);
     double sum = 0;
 
+    rng_permutation(&rng, order, s->n);
     for (size_t i = 0; i < s->n; i++)
-        o[i] = s->of[i]->overlap;
+        o[i] = s->of[order[i]]->overlap;
     for (size_t i = 0; i < s->n; i += batch) {
         const size_t here = s->n - i < batch ? s->n - i : batch;
         sum += (double)here * overlap_soft_dice(o + i, here);
     }
+    free(order);
     free(o);
     return s->n > 0 ? sum / (double)s->n : NAN;
 }

@@ -23,7 +23,7 @@ struct result_input {
     const struct decision *decision; /* [decisions]: the last is in force */
     size_t decisions;                /* 0: the run's score is no opinion on malignancy */
     size_t batch;                    /* of the soft batch Dice */
-    uint64_t seed;                   /* of the bootstrap */
+    uint64_t seed;                   /* of the bootstrap, and of the order of the soft batch Dice */
 };
 
 /* The scores and truths of the cases that were read, as thresholds are chosen on them. Arrays are owned. */

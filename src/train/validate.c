@@ -93,10 +93,8 @@ void validation_init(struct validation *v, const struct source *s, uint64_t seed
     for (size_t w = 0; w < sizeof WISHES / sizeof *WISHES; w++)
         grant(v, &WISHES[w], v->order);
     fill_cases(v);
-    for (size_t i = 0; i < n; i++) {
-        v->order[i] = i;
+    for (size_t i = 0; i < n; i++)
         v->malignant[i] = s->item(s->self, i).malignant;
-    }
 }
 
 void validation_release(struct validation *v)

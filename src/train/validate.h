@@ -9,7 +9,7 @@
 
 struct validation {
     const struct source *source; /* borrowed */
-    size_t *order;               /* [n_validation]: 0, 1, ... */
+    size_t *order; /* [n_validation]: mixed, as data sets sorted by label would make odd batches */
     struct train_case cases[RUN_CASES];
     size_t place[RUN_CASES]; /* validation index of each case */
     int n_cases;
