@@ -2,6 +2,7 @@
 #include "eval_help.h"
 
 #include "base/csv.h"
+#include "base/rng.h"
 #include "eval/evaluate.h"
 #include "eval/result.h"
 #include "io/image_file.h"
