@@ -24,6 +24,7 @@ int cmd_train(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_dicom(int argc, char **argv);
 
 /* Prints "clearmass: TEXT" and returns CLI_FAILED. */
 int cli_fail(const struct err *err);

@@ -18,7 +18,8 @@ static const char DOC[] =
     "the columns image, mask, label, patient (and, where known, id, side, view, density, assessment, "
     "subtlety, part), paths "
     "relative to it, several masks separated by ';' or given in several rows.\n\n"
-    "PNG, JPEG and TIFF are read, 8 and 16 bits, grey and RGB. A case with a fault is left out, told on one "
+    "PNG, JPEG, TIFF and DICOM are read, 8 and 16 bits, grey and RGB. A case with a fault is left out, told "
+    "on one "
     "line and listed in "
     "OUT/rejected.csv. Research software, not a medical device.";
 

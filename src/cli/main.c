@@ -15,6 +15,7 @@ static const struct cli_command COMMANDS[] = {
     {"evaluate", "measure a trained network on a data set", cmd_evaluate},
     {"report", "make a page from an evaluated run", cmd_report},
     {"explain", "judge single images and show why", cmd_explain},
+    {"dicom", "look at single DICOM files", cmd_dicom},
     {"model", "list a network's layers and parameters", cmd_model},
 };
 
