@@ -14,16 +14,6 @@ enum { MAX_SHOWN = 4 };
 /* What a group of examples is taken by: larger first; NAN is left out. */
 typedef double rank_of(const struct prediction *p);
 
-static double by_best_dice(const struct prediction *p)
-{
-    return p->dice;
-}
-
-static double by_worst_dice(const struct prediction *p)
-{
-    return -p->dice;
-}
-
 static bool answered(const struct prediction *p, const char *answer)
 {
     return !strcmp(p->answer, answer);
@@ -32,6 +22,17 @@ static bool answered(const struct prediction *p, const char *answer)
 static bool is_malignant(const struct prediction *p)
 {
     return !strcmp(p->label, "malignant");
+}
+
+/* A network that answers was taught to leave what is not malignant black: only malignant outlines count. */
+static double by_best_dice(const struct prediction *p)
+{
+    return *p->answer && !is_malignant(p) ? NAN : p->dice;
+}
+
+static double by_worst_dice(const struct prediction *p)
+{
+    return -by_best_dice(p);
 }
 
 /* The least suspected of the missed first, the most suspected of the others first: the clearest mistakes. */
