@@ -1,6 +1,6 @@
-/* base/csv.h: comma separated values as RFC 4180 has them: quoted fields may hold commas, quotes ("") and newlines;
- * LF, CRLF and a missing last newline are all read; a byte order mark is skipped. Fields are trimmed of surrounding
- * white space (the archive's files end quoted paths with a newline). */
+/* base/csv.h: comma separated values as RFC 4180 has them: quoted fields may hold commas, quotes ("") and
+ * newlines; LF, CRLF and a missing last newline are all read; a byte order mark is skipped. Fields are
+ * trimmed of surrounding white space (the archive's files end quoted paths with a newline). */
 #ifndef CLEARMASS_BASE_CSV_H
 #define CLEARMASS_BASE_CSV_H
 
@@ -22,10 +22,13 @@ struct csv {
     char *text; /* owns every field */
 };
 
-#define CSV_INIT {{NULL, 0, 0}, NULL, 0, NULL}
+#define CSV_INIT                                                                                             \
+    {                                                                                                        \
+        {NULL, 0, 0}, NULL, 0, NULL                                                                          \
+    }
 
-/* Parses n bytes. Fails on an unclosed quote, on a NUL byte, and on a row with another number of fields than the
- * header; the message names the line. */
+/* Parses n bytes. Fails on an unclosed quote, on a NUL byte, and on a row with another number of fields than
+ * the header; the message names the line. */
 bool csv_parse(struct csv *out, const char *bytes, size_t n, struct err *err);
 /* Reads a file of at most 256 MiB; errors carry the path. */
 bool csv_read(struct csv *out, const char *path, struct err *err);

@@ -24,7 +24,10 @@ struct err {
     char text[1024]; /* one line, no newline at the end */
 };
 
-#define ERR_INIT {ERR_NONE, ""}
+#define ERR_INIT                                                                                             \
+    {                                                                                                        \
+        ERR_NONE, ""                                                                                         \
+    }
 
 /* Records a fault. Always returns false, so that "return err_set(...)" reads well. err may be NULL. */
 bool err_set(struct err *err, enum err_kind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -1,5 +1,6 @@
-/* base/file.h: whole files, folders, names and hashes. Every output is written beside its place and renamed, so
- * that a reader sees the old file or the new one, never half of one. Every error carries the path already. */
+/* base/file.h: whole files, folders, names and hashes. Every output is written beside its place and renamed,
+ * so that a reader sees the old file or the new one, never half of one. Every error carries the path already.
+ */
 #ifndef CLEARMASS_BASE_FILE_H
 #define CLEARMASS_BASE_FILE_H
 
@@ -11,7 +12,8 @@
 
 enum { FILE_SHA256_TEXT = 65 }; /* 64 hexadecimal digits and a NUL */
 
-/* Reads a regular file of at most limit bytes (0: no limit). *out is replaced on success and untouched on failure. */
+/* Reads a regular file of at most limit bytes (0: no limit). *out is replaced on success and untouched on
+ * failure. */
 bool file_read(struct buf *out, const char *path, size_t limit, struct err *err);
 
 /* Writes a whole file: beside, fsync, rename. */
@@ -24,7 +26,10 @@ struct file_out {
     FILE *f;       /* open for binary writing and seeking; NULL when opened by name only */
 };
 
-#define FILE_OUT_INIT {NULL, NULL, NULL}
+#define FILE_OUT_INIT                                                                                        \
+    {                                                                                                        \
+        NULL, NULL, NULL                                                                                     \
+    }
 
 /* Makes the partial name and opens it when open is true. */
 bool file_out_begin(struct file_out *o, const char *path, bool open, struct err *err);
@@ -43,7 +48,10 @@ struct file_list {
     char **name;
     size_t count;
 };
-#define FILE_LIST_INIT {NULL, 0}
+#define FILE_LIST_INIT                                                                                       \
+    {                                                                                                        \
+        NULL, 0                                                                                              \
+    }
 bool file_list_read(struct file_list *out, const char *folder, struct err *err);
 void file_list_release(struct file_list *l);
 

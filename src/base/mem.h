@@ -10,7 +10,8 @@
  * when memory runs out the program says so in one line and aborts. */
 void *mem_new(size_t count, size_t size);
 
-/* The same for sizes that come from a file or a user: NULL and ERR_LIMIT when it overflows or cannot be had. */
+/* The same for sizes that come from a file or a user: NULL and ERR_LIMIT when it overflows or cannot be had.
+ */
 void *mem_try(size_t count, size_t size, struct err *err);
 
 /* Grows p (from malloc family, or NULL) to hold count elements of size bytes; aborts when out of memory. */

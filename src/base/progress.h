@@ -1,6 +1,6 @@
 /* base/progress.h: how far long work is and how long it will still take, on standard error.
- * On a terminal a bar that is redrawn at most ten times a second; in a log a line every 30 seconds and at the end.
- * Other lines (base/log.h) first clear the bar. */
+ * On a terminal a bar that is redrawn at most ten times a second; in a log a line every 30 seconds and at the
+ * end. Other lines (base/log.h) first clear the bar. */
 #ifndef CLEARMASS_BASE_PROGRESS_H
 #define CLEARMASS_BASE_PROGRESS_H
 

@@ -1,7 +1,8 @@
 /* base/rng.h: random numbers as a function of where they are used, not of what was drawn before.
  *
- * rng_at(seed, stream, a, b) gives an independent generator for every combination, so results depend neither on
- * the number of threads nor on where a resumed run starts. Typical use: rng_at(seed, RNG_AUGMENT, epoch, item). */
+ * rng_at(seed, stream, a, b) gives an independent generator for every combination, so results depend neither
+ * on the number of threads nor on where a resumed run starts. Typical use: rng_at(seed, RNG_AUGMENT, epoch,
+ * item). */
 #ifndef CLEARMASS_BASE_RNG_H
 #define CLEARMASS_BASE_RNG_H
 
@@ -28,10 +29,10 @@ struct rng {
 struct rng rng_at(uint64_t seed, enum rng_stream stream, uint64_t a, uint64_t b);
 
 uint64_t rng_u64(struct rng *r);
-double rng_uniform(struct rng *r);                         /* [0, 1) */
+double rng_uniform(struct rng *r);                          /* [0, 1) */
 double rng_between(struct rng *r, double low, double high); /* [low, high) */
-int rng_int(struct rng *r, int low, int high);             /* low..high, both included, no modulo bias */
-double rng_normal(struct rng *r);                          /* mean 0, variance 1 (Box-Muller) */
+int rng_int(struct rng *r, int low, int high);              /* low..high, both included, no modulo bias */
+double rng_normal(struct rng *r);                           /* mean 0, variance 1 (Box-Muller) */
 
 /* Fisher-Yates over 0..n-1 written to order. */
 void rng_permutation(struct rng *r, size_t *order, size_t n);

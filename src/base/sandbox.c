@@ -109,9 +109,9 @@ static void worker_detach(int fd)
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int s = 1; s < NSIG; s++)
+        signal(s, SIG_DFL);  /* a handler of the parent's would go on with the parent's work */
     signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole group: the parent decides */
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGCHLD, SIG_DFL);
     if (null < 0)
         _exit(1);
     const int socket = fcntl(fd, F_DUPFD, WORKER_FD); /* out of the way of 0, 1 and 2 */

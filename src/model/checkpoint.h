@@ -6,21 +6,23 @@
 #include "base/json.h"
 #include "nn/graph.h"
 
-/* Extra arrays saved beside the weights, each laid out like the weights and named PREFIX/SLOT (trainable slots only). */
+/* Extra arrays saved beside the weights, each laid out like the weights and named PREFIX/SLOT (trainable
+ * slots only). */
 struct checkpoint_extra {
     const char *prefix;
     float *values; /* [n_values] */
 };
 
-/* Writes all slots of g from values, then the extras. meta: an object of strings (values of other types are written as
- * compact JSON text); may be NULL. */
+/* Writes all slots of g from values, then the extras. meta: an object of strings (values of other types are
+ * written as compact JSON text); may be NULL. */
 bool checkpoint_write(const char *path, const struct nn_graph *g, const float *values,
                       const struct checkpoint_extra *extra, int n_extra, const json_t *meta, struct err *err);
 
-/* Reads every slot of g by name into values, and the extras. A missing tensor, another shape ("a run of another
- * network"), a file cut short: one clear line. Tensors that g does not have are ignored when they are extras of somebody
- * ("optimizer/...") and are an error otherwise. *meta: a new reference (may be NULL). On failure values are untouched. */
-bool checkpoint_read(const char *path, const struct nn_graph *g, float *values, const struct checkpoint_extra *extra,
-                     int n_extra, json_t **meta, struct err *err);
+/* Reads every slot of g by name into values, and the extras. A missing tensor, another shape ("a run of
+ * another network"), a file cut short: one clear line. Tensors that g does not have are an error, unless
+ * they are extras of somebody, named "optimizer/...". *meta: a new reference (may be NULL). On failure values
+ * are untouched. */
+bool checkpoint_read(const char *path, const struct nn_graph *g, float *values,
+                     const struct checkpoint_extra *extra, int n_extra, json_t **meta, struct err *err);
 
 #endif

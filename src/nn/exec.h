@@ -1,8 +1,8 @@
 /* nn/exec.h: running a graph.
  *
- * A backend compiles a whole graph for one batch size and one mode: it picks layouts and algorithms, fuses what it
- * can and plans all memory. Running then allocates nothing. Two backends: "ref" (plain loops anyone can check by
- * eye, double sums) and "onednn". */
+ * A backend compiles a whole graph for one batch size and one mode: it picks layouts and algorithms, fuses
+ * what it can and plans all memory. Running then allocates nothing. Two backends: "ref" (plain loops anyone
+ * can check by eye, double sums) and "onednn". */
 #ifndef CLEARMASS_NN_EXEC_H
 #define CLEARMASS_NN_EXEC_H
 
@@ -22,9 +22,10 @@ struct nn_compile {
 };
 
 struct nn_step {
-    float momentum; /* of batch norm: moving = momentum * moving + (1 - momentum) * batch. Keras' default is .99; 0
-                       leaves this batch's own statistics behind. The batch variance enters as n / (n - 1) times the
-                       biased one (n = batch * h * w), the normalisation itself uses the biased one. */
+    float momentum; /* of batch norm: moving = momentum * moving + (1 - momentum) * batch. Keras' default is
+                       .99; 0 leaves this batch's own statistics behind. The batch variance enters as n / (n -
+                       1) times the biased one (n = batch * h * w), the normalisation itself uses the biased
+                       one. */
     bool dropout;
     uint64_t seed; /* of this step's dropout */
 };
@@ -38,12 +39,12 @@ struct nn_backend {
     void (*set)(void *self, const float *values);
     /* Writes the moving statistics back into values; the other numbers are left alone. */
     void (*get)(void *self, float *values);
-    /* input [batch, c, h, w] -> the last node's output [batch, c, h, w], plain row-major; borrowed until the next
-     * forward. step is ignored (may be NULL) in NN_INFER. */
+    /* input [batch, c, h, w] -> the last node's output [batch, c, h, w], plain row-major; borrowed until the
+     * next forward. step is ignored (may be NULL) in NN_INFER. */
     const float *(*forward)(void *self, const float *input, const struct nn_step *step);
-    /* After forward in NN_TRAIN: from d loss / d output [batch, c, h, w] to d loss / d values. grads[g->n_values] is
-     * overwritten; slots that are not trainable get 0. grad_input [batch, c, h, w] may be NULL; it needs
-     * nn_compile.input_gradient. */
+    /* After forward in NN_TRAIN: from d loss / d output [batch, c, h, w] to d loss / d values.
+     * grads[g->n_values] is overwritten; slots that are not trainable get 0. grad_input [batch, c, h, w] may
+     * be NULL; it needs nn_compile.input_gradient. */
     void (*backward)(void *self, const float *grad_output, float *grads, float *grad_input);
     /* Bytes planned for activations, gradients and scratch. */
     size_t (*memory)(const void *self);
@@ -57,13 +58,17 @@ struct nn_exec {
     void *self;
 };
 
-#define NN_EXEC_INIT {NULL, NULL}
+#define NN_EXEC_INIT                                                                                         \
+    {                                                                                                        \
+        NULL, NULL                                                                                           \
+    }
 
 bool nn_exec_init(struct nn_exec *x, const struct nn_backend *b, const struct nn_graph *g,
                   const struct nn_compile *how, struct err *err);
 void nn_exec_release(struct nn_exec *x);
 
-/* Threads for all backends (OpenMP); 0 means every core this process may use. Call before the first compile. */
+/* Threads for all backends (OpenMP); 0 means every core this process may use. Call before the first compile.
+ */
 void nn_threads(int count);
 
 #endif

@@ -10,12 +10,18 @@
 #include <string.h>
 
 static const char *const OP_NAMES[NN_OP_COUNT] = {
-    [NN_INPUT] = "input",     [NN_CONV2D] = "conv2d",
-    [NN_BATCHNORM] = "batch_norm", [NN_RELU] = "relu",
-    [NN_SIGMOID] = "sigmoid", [NN_SOFTMAX] = "softmax",
-    [NN_MAXPOOL] = "max_pool", [NN_UPSAMPLE] = "up_sampling",
-    [NN_CONCAT] = "concatenate", [NN_ADD] = "add",
-    [NN_GLOBAL_AVGPOOL] = "global_average_pool", [NN_DENSE] = "dense",
+    [NN_INPUT] = "input",
+    [NN_CONV2D] = "conv2d",
+    [NN_BATCHNORM] = "batch_norm",
+    [NN_RELU] = "relu",
+    [NN_SIGMOID] = "sigmoid",
+    [NN_SOFTMAX] = "softmax",
+    [NN_MAXPOOL] = "max_pool",
+    [NN_UPSAMPLE] = "up_sampling",
+    [NN_CONCAT] = "concatenate",
+    [NN_ADD] = "add",
+    [NN_GLOBAL_AVGPOOL] = "global_average_pool",
+    [NN_DENSE] = "dense",
     [NN_SPATIAL_DROPOUT] = "spatial_dropout",
 };
 

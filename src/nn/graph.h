@@ -1,14 +1,14 @@
 /* nn/graph.h: a network as a recorded list of operations, and its numbers as one flat array.
  *
- * A model is a C function that calls the nn_*() builders below. Each returns the id of a new node; the inputs of a
- * node always have smaller ids, so the list is in topological order by construction. The batch size is no part of
- * the graph: it is chosen when a backend compiles it (nn/exec.h).
+ * A model is a C function that calls the nn_*() builders below. Each returns the id of a new node; the inputs
+ * of a node always have smaller ids, so the list is in topological order by construction. The batch size is
+ * no part of the graph: it is chosen when a backend compiles it (nn/exec.h).
  *
- * Numbers: every learnt or tracked array is a named slot in one flat float array of graph->n_values numbers, in
- * the order the layers were recorded. Layouts in the flat array:
- *   convolution kernel [filters, channels, kh, kw], bias [filters]
- *   dense kernel       [units, inputs],             bias [units]
- *   batch norm         gamma, beta, mean, variance, each [channels] (mean and variance are not trainable) */
+ * Numbers: every learnt or tracked array is a named slot in one flat float array of graph->n_values numbers,
+ * in the order the layers were recorded. Layouts in the flat array:
+ * - convolution: kernel [filters, channels, kh, kw], bias [filters];
+ * - dense: kernel [units, inputs], bias [units];
+ * - batch norm: gamma, beta, mean, variance, each [channels]; mean and variance are not trainable. */
 #ifndef CLEARMASS_NN_GRAPH_H
 #define CLEARMASS_NN_GRAPH_H
 
@@ -83,8 +83,8 @@ struct nn_slot {
     char name[NN_NAME + 16]; /* "conv_224_1/kernel", ".../bias", ".../gamma", ".../moving_mean", ... */
     enum nn_role role;
     nn_id node;
-    int rank;   /* 1, 2 or 4 */
-    int dim[4]; /* as listed at the top; unused ones are 1 */
+    int rank;             /* 1, 2 or 4 */
+    int dim[4];           /* as listed at the top; unused ones are 1 */
     size_t offset, count; /* floats, in the flat array */
     bool trainable;       /* false for moving statistics and for frozen layers */
 };
@@ -97,7 +97,10 @@ struct nn_graph {
     size_t n_values; /* floats in the flat array */
 };
 
-#define NN_GRAPH_INIT {NULL, 0, NULL, 0, 0}
+#define NN_GRAPH_INIT                                                                                        \
+    {                                                                                                        \
+        NULL, 0, NULL, 0, 0                                                                                  \
+    }
 
 void nn_graph_release(struct nn_graph *g);
 
@@ -108,8 +111,8 @@ nn_id nn_batchnorm(struct nn_graph *g, nn_id x, const char *name, struct nn_norm
 nn_id nn_relu(struct nn_graph *g, nn_id x);
 nn_id nn_sigmoid(struct nn_graph *g, nn_id x);
 nn_id nn_softmax(struct nn_graph *g, nn_id x);
-/* With pad > 0 the padding is zeros that take part in the maximum, as Keras' ZeroPadding2D before a valid pool has
- * them (after a ReLU this equals padding with minus infinity). */
+/* With pad > 0 the padding is zeros that take part in the maximum, as Keras' ZeroPadding2D before a valid
+ * pool has them (after a ReLU this equals padding with minus infinity). */
 nn_id nn_maxpool(struct nn_graph *g, nn_id x, struct nn_pool pool);
 nn_id nn_upsample(struct nn_graph *g, nn_id x, int factor);
 nn_id nn_concat(struct nn_graph *g, nn_id first, nn_id second);
@@ -127,8 +130,9 @@ const struct nn_slot *nn_graph_slot(const struct nn_graph *g, const char *name);
 size_t nn_shape_size(struct nn_shape s);
 const char *nn_op_name(enum nn_op op);
 
-/* Keras' initial values: kernels glorot uniform, U(-l, l) with l = sqrt(6 / (fan_in + fan_out)), fan = kh*kw*channels
- * (Glorot and Bengio 2010); bias, beta, mean 0; gamma, variance 1. A function of (seed, slot) alone. */
+/* Keras' initial values: kernels glorot uniform, U(-l, l) with l = sqrt(6 / (fan_in + fan_out)), fan =
+ * kh*kw*channels (Glorot and Bengio 2010); bias, beta, mean 0; gamma, variance 1. A function of (seed, slot)
+ * alone. */
 void nn_graph_init_values(const struct nn_graph *g, float *values, uint64_t seed);
 
 /* The factor for each channel of one item in spatial dropout: 0 or 1 / (1 - rate), as a function of

@@ -14,11 +14,12 @@ struct loss {
 };
 
 /* "dice", "generalised-dice" or "bce-dice"; NULL when there is none of that name.
- *   dice              -(2 I + 1) / (T + P + 1), I = sum t p, T = sum t, P = sum p: the ZF_UNET_224
- * repository's dice_coef_loss, in [-1, 0] generalised-dice  1 - 2 sum_l w_l I_l / sum_l w_l (T_l + P_l) over
- * lesion and background, w_l = 1 / max(T_l, 1)^2 (Sudre et al. 2017, arXiv 1707.03237), in [0, 1] bce-dice
- * mean binary cross-entropy, outputs clipped to 1e-7 from 0 and 1 as Keras does (no gradient beyond), plus
- * dice */
+ * - dice: -(2 I + 1) / (T + P + 1) with I = sum t p, T = sum t, P = sum p; in [-1, 0]. The ZF_UNET_224
+ *   repository's dice_coef_loss.
+ * - generalised-dice: 1 - 2 sum_l w_l I_l / sum_l w_l (T_l + P_l) over lesion and background, with
+ *   w_l = 1 / max(T_l, 1)^2; in [0, 1]. Sudre et al. 2017, arXiv 1707.03237.
+ * - bce-dice: mean binary cross-entropy, outputs clipped to 1e-7 from 0 and 1 as Keras does (no gradient
+ *   beyond), plus dice. */
 const struct loss *loss_find(const char *name);
 
 /* The soft Dice coefficient of a whole batch, the published metric: minus the loss "dice". */
