@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes tests/golden: what PyTorch computes, in double precision, for two networks.
+"""Writes tests/golden: what PyTorch computes, in double precision, for three networks.
 
 Parameters, input, target and the positions that are sampled come from an integer hash that tests/test_model_golden.c
 computes too, so that only results are kept. Needs python3-torch (Debian 12: 1.13.1) and numpy.
@@ -128,6 +128,27 @@ def residual(net, x):
     return torch.softmax(x, 1)[:, :, None, None]
 
 
+def resnet50(net, x):
+    """Keras' ResNet50 without its head: the stride in the first 1x1, biases everywhere, pooled features."""
+
+    def conv_norm(x, branch, *shape):
+        return net.conv(x, "res" + branch, *shape), "bn" + branch
+
+    x = net.relu(net.norm(net.conv(x, "conv1", 64, 7, 2, 3), "bn_conv1"))
+    x = net.pool(x, 3, 2, 1)
+    for stage, blocks in enumerate((3, 4, 6, 3)):
+        for block in range(blocks):
+            width, stride = 64 << stage, 2 if stage and not block else 1
+            at = f"{stage + 2}{'abcdef'[block]}_branch"
+            y = net.relu(net.norm(*conv_norm(x, at + "2a", width, 1, stride)))
+            y = net.relu(net.norm(*conv_norm(y, at + "2b", width, 3, 1, 1)))
+            y = conv_norm(y, at + "2c", 4 * width, 1)
+            short = None if block else conv_norm(x, at + "1", 4 * width, 1, stride)
+            y = net.norm(*y)
+            x = net.relu(y + (x if block else net.norm(*short)))
+    return x.mean((2, 3))[:, :, None, None]
+
+
 def dice_loss(y):
     """Minus the soft Dice over the whole batch, smoothing 1."""
     t = (between(TARGET, y.shape, 0, 1) < 0.3).double()
@@ -144,6 +165,7 @@ def weighted_sum(y):
 NETWORKS = (
     ("unet", unet, (2, 3, 64, 64), (3, 4), dice_loss),
     ("residual", residual, (3, 3, 45, 38), (-0.1, 0.1), weighted_sum),
+    ("resnet50", resnet50, (3, 3, 64, 64), (3, 4), weighted_sum),
 )
 
 
@@ -200,4 +222,5 @@ def main():
         write_network(sys.argv[1], *network)
 
 
-main()
+if __name__ == "__main__":
+    main()
