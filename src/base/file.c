@@ -299,7 +299,7 @@ bool file_make_folders(const char *path, struct err *err)
         char next = s[1];
         s[1] = '\0';
         if (mkdir(part, 0777) != 0 && !file_is_folder(part)) {
-            ok = err_errno(err);
+            ok = errno == EEXIST ? err_set(err, ERR_IO, "not a folder") : err_errno(err);
             err_at(err, "%s", part);
         }
         s[1] = next;
