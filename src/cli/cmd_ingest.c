@@ -1,14 +1,17 @@
 #include "cli/cli.h"
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "data/ingest_cbis.h"
 #include "data/ingest_folder.h"
+#include "report/audit.h"
 
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_MARGIN = 0x1001, KEY_DROP_DUPLICATES };
+enum { KEY_MARGIN = 0x1001, KEY_DROP_DUPLICATES, KEY_CSV, KEY_ARCHIVE_CROP };
 
 static const char DOC[] =
     "Make a data set folder from images with masks and labels."
@@ -30,27 +33,37 @@ static const struct argp_option OPTIONS[] = {
     {0},
 };
 
+static double parse_margin(const char *arg, struct argp_state *state)
+{
+    char *end;
+    double margin = strtod(arg, &end);
+
+    if (end == arg || *end || !(margin >= 0 && margin <= 1))
+        argp_error(state, "--margin '%s': a share from 0 to 1 is wanted", arg);
+    return margin;
+}
+
+/* The two arguments every source takes. */
+static void take_argument(const char **source, const char **folder, const char *arg, struct argp_state *state)
+{
+    if (state->arg_num > 1)
+        argp_error(state, "too many arguments");
+    *(state->arg_num ? folder : source) = arg;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct ingest_folder *in = state->input;
-    char *end;
 
     switch (key) {
     case KEY_MARGIN:
-        in->margin = strtod(arg, &end);
-        if (end == arg || *end || !(in->margin >= 0 && in->margin <= 1))
-            argp_error(state, "--margin '%s': a share from 0 to 1 is wanted", arg);
+        in->margin = parse_margin(arg, state);
         return 0;
     case KEY_DROP_DUPLICATES:
         in->drop_duplicates = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num == 0)
-            in->source = arg;
-        else if (state->arg_num == 1)
-            in->folder = arg;
-        else
-            argp_error(state, "too many arguments");
+        take_argument(&in->source, &in->folder, arg, state);
         return 0;
     case ARGP_KEY_END:
         if (!in->folder)
@@ -92,9 +105,109 @@ static int run_folder(int argc, char **argv)
     return CLI_DONE;
 }
 
+/* ---- cbis ---- */
+
+static const char CBIS_DOC[] =
+    "Make a data set folder from a download of CBIS-DDSM."
+    "\vDOWNLOAD is the folder the archive's DICOM files were saved to, in any layout and depth: as the NBIA "
+    "Data "
+    "Retriever names folders, by unique identifiers, a folder a series. Each file is told by its folder, its "
+    "header and "
+    "its pixels together with the tables; what disagrees is settled by the majority, masks of another pixel "
+    "pitch are "
+    "scaled, and what cannot be used is left out. Every decision is in OUT/audit.csv and on the page "
+    "OUT/audit.html.\n\n"
+    "The same command goes on where it was interrupted. Research software, not a medical device.";
+
+static const struct argp_option CBIS_OPTIONS[] = {
+    {"csv", KEY_CSV, "FILE", 0,
+     "a table of the archive, mass_case_description_train_set.csv and the like; may be given several times",
+     0},
+    {"margin", KEY_MARGIN, "SHARE", 0, "around the crops, a share of the mask's larger side (default .1)", 0},
+    {"archive-crop", KEY_ARCHIVE_CROP, NULL, 0,
+     "keep the archive's own crops too, whose grey values are stretched one by one, and list them in "
+     "crops.csv",
+     0},
+    {0},
+};
+
+struct cbis_arguments {
+    struct ingest_cbis in;
+    const char **table;
+};
+
+static error_t parse_cbis(int key, char *arg, struct argp_state *state)
+{
+    struct cbis_arguments *a = state->input;
+
+    switch (key) {
+    case KEY_CSV:
+        a->table = mem_grow(a->table, a->in.tables + 1, sizeof *a->table);
+        a->table[a->in.tables++] = arg;
+        a->in.table = a->table;
+        return 0;
+    case KEY_MARGIN:
+        a->in.margin = parse_margin(arg, state);
+        return 0;
+    case KEY_ARCHIVE_CROP:
+        a->in.archive_crop = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        take_argument(&a->in.source, &a->in.folder, arg, state);
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->in.folder)
+            argp_error(state, "DOWNLOAD and OUT are wanted");
+        if (!a->in.tables)
+            argp_error(state, "at least one table is wanted: --csv mass_case_description_train_set.csv");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void print_cbis(const struct ingest_cbis_result *r, const char *folder)
+{
+    const struct dataset_counts *c = &r->counts;
+
+    if (r->leaks)
+        log_warn("%zu patients are in train and in test, see %s/leaks.csv; training refuses them unless told "
+                 "otherwise",
+                 r->leaks, folder);
+    printf("%s: %zu of %zu images (%zu benign, %zu malignant), %zu with a region, %zu patients\n", folder,
+           c->images, r->films, c->by_label[LABEL_BENIGN], c->by_label[LABEL_MALIGNANT], c->with_region,
+           c->patients);
+    printf("settled %zu, repaired %zu, doubtful %zu, lost %zu, skipped %zu: %s/audit.html\n", r->settled,
+           r->repaired, r->doubtful, r->lost, r->skipped, folder);
+}
+
+static int run_cbis(int argc, char **argv)
+{
+    static const struct argp ARGP = {
+        .options = CBIS_OPTIONS, .parser = parse_cbis, .args_doc = "DOWNLOAD OUT", .doc = CBIS_DOC};
+    struct cbis_arguments a = {.in = {.margin = DATASET_MARGIN_PERCENT / 100.}};
+    struct ingest_cbis_result result;
+    struct err err = ERR_INIT;
+    int code = CLI_DONE;
+
+    argp_parse(&ARGP, argc, argv, 0, NULL, &a);
+    if (!ingest_cbis(&result, &a.in, &err)) {
+        if (err.kind == ERR_CANCELLED)
+            log_info("%s is not finished; the same command goes on", a.in.folder);
+        code = cli_fail(&err);
+    } else {
+        print_cbis(&result, a.in.folder);
+        if (!audit_write(a.in.folder, NULL, &err))
+            code = cli_fail(&err);
+    }
+    free(a.table);
+    return code;
+}
+
 /* The kinds of sources. */
 static const struct cli_command SOURCES[] = {
     {"folder", "images with masks and labels, by folders or by a table", run_folder},
+    {"cbis", "CBIS-DDSM as it was downloaded: DICOM files and tables", run_cbis},
 };
 
 enum { N_SOURCES = sizeof SOURCES / sizeof *SOURCES };

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,18 +341,40 @@ static bool reserve_row(struct dataset *d, struct row *r, struct err *err)
     return !used;
 }
 
+/* Beside and renamed, but left to the system to bring to the disk: dataset_finish waits for all files at
+ * once. */
+static bool write_lazily(const char *path, const struct buf *bytes, struct err *err)
+{
+    struct file_out o = FILE_OUT_INIT;
+    char *to = mem_copy_string(path);
+    bool ok = file_out_begin(&o, path, true, err);
+
+    if (ok &&
+        (fwrite(bytes->data, 1, bytes->len, o.f) != bytes->len || fflush(o.f) || rename(o.partial, o.path))) {
+        ok = err_errno(err);
+        err_at(err, "%s", to);
+    }
+    file_out_discard(&o); /* after the rename nothing of that name is left to remove */
+    free(to);
+    return ok;
+}
+
 bool dataset_write_image(const struct dataset *d, struct dataset_file *out, const char *sub, const char *name,
                          const struct image *im, struct err *err)
 {
     struct dataset_file file = {.path = mem_printf("%s/%s.tif", sub, name)};
+    struct buf bytes = BUF_INIT;
     char *path = file_join(d->folder, file.path), *folder = file_join(d->folder, sub);
-    bool ok =
-        file_make_folders(folder, err) && tiff_write(path, im, err) && file_sha256(path, file.sha256, err);
+    bool ok = tiff_encode(&bytes, im, err) ? file_make_folders(folder, err) && write_lazily(path, &bytes, err)
+                                           : err_at(err, "%s", path);
 
-    if (ok)
+    if (ok) {
+        file_sha256_bytes(bytes.data, bytes.len, file.sha256);
         *out = file;
-    else
+    } else {
         free(file.path);
+    }
+    buf_release(&bytes);
     free(path);
     free(folder);
     return ok;
@@ -457,6 +480,14 @@ void dataset_warn(struct dataset *d, const char *text)
 void dataset_tell(struct dataset *d, const char *key, json_t *value)
 {
     json_object_set_new(d->told, key, value);
+}
+
+const char *dataset_image_sha256(const struct dataset *d, const char *id)
+{
+    for (size_t i = 0; i < d->rows; i++)
+        if (d->row[i]->whole && !strcmp(d->row[i]->item.id, id))
+            return d->row[i]->item.image_sha256;
+    return NULL;
 }
 
 /* ---- counting ---- */
@@ -621,6 +652,17 @@ static bool write_manifest(const struct dataset *d, size_t images, struct err *e
     return ok;
 }
 
+/* Nothing names the images before they are on the disk. */
+static bool reach_disk(const struct dataset *d, struct err *err)
+{
+    int fd = open(d->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = (fd >= 0 && !syncfs(fd)) || err_errno(err);
+
+    if (fd >= 0)
+        close(fd);
+    return ok || err_at(err, "%s", d->folder);
+}
+
 bool dataset_finish(struct dataset *d, struct err *err)
 {
     struct dataset_counts c = dataset_count(d);
@@ -639,7 +681,8 @@ bool dataset_finish(struct dataset *d, struct err *err)
         err_set(err, ERR_INPUT, "%s: no case could be used", d->folder);
         goto out;
     }
-    ok = write_sources(d, err) && write_story(d, &c, err) && write_manifest(d, c.images, err);
+    ok = write_sources(d, err) && write_story(d, &c, err) && reach_disk(d, err) &&
+         write_manifest(d, c.images, err);
     if (ok && unlink(mark)) {
         ok = err_errno(err);
         err_at(err, "%s", mark);

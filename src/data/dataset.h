@@ -83,6 +83,9 @@ void dataset_reject(struct dataset *d, const char *path, const char *reason);
  */
 void dataset_warn(struct dataset *d, const char *text);
 
+/* SHA-256 of a case's full/ID.tif, borrowed until dataset_close; the same pixels give the same. NULL for
+ * none. */
+const char *dataset_image_sha256(const struct dataset *d, const char *id);
 /* Sets a key of dataset.json; value is taken. */
 void dataset_tell(struct dataset *d, const char *key, json_t *value);
 

@@ -39,6 +39,8 @@ bool png_write(const char *path, const struct image *im, struct err *err);
 bool png_encode(struct buf *b, const struct image *im, struct err *err);
 /* Deflate, strips, horizontal predictor; no resolution, no date. */
 bool tiff_write(const char *path, const struct image *im, struct err *err);
+/* Appends to b. */
+bool tiff_encode(struct buf *b, const struct image *im, struct err *err);
 /* Appends to b. quality 1..100. For pages only: it loses. */
 bool jpeg_encode(struct buf *b, const struct image *im, int quality, struct err *err);
 

@@ -496,29 +496,82 @@ static bool write_all(TIFF *t, const struct image *im)
     return ok && TIFFWriteDirectory(t);
 }
 
-bool tiff_write(const char *path, const struct image *im, struct err *err)
+/* A file being written in memory. */
+struct tiff_memory {
+    struct buf *to;
+    size_t begin, at; /* where the file begins in the buffer; where the library writes next */
+};
+
+static tmsize_t memory_write(thandle_t h, void *from, tmsize_t n)
+{
+    struct tiff_memory *m = h;
+    struct buf *b = m->to;
+    const size_t place = m->begin + m->at, end = place + (size_t)n;
+
+    while (b->len < place) /* the library leaves a byte out where it wants an even place */
+        buf_add(b, "", 1);
+    const size_t over = end < b->len ? (size_t)n : b->len - place;
+    memcpy(b->data + place, from, over);
+    buf_add(b, (const char *)from + over, (size_t)n - over);
+    m->at += (size_t)n;
+    return n;
+}
+
+static tmsize_t memory_read(thandle_t h, void *to, tmsize_t n)
+{
+    (void)h;
+    (void)to;
+    (void)n;
+    return 0;
+}
+
+static toff_t memory_seek(thandle_t h, toff_t to, int whence)
+{
+    struct tiff_memory *m = h;
+
+    if (whence == SEEK_CUR)
+        to += m->at;
+    else if (whence == SEEK_END)
+        to += m->to->len - m->begin;
+    m->at = to;
+    return to;
+}
+
+static toff_t memory_size(thandle_t h)
+{
+    const struct tiff_memory *m = h;
+
+    return m->to->len - m->begin;
+}
+
+bool tiff_encode(struct buf *b, const struct image *im, struct err *err)
 {
     assert(im->type != IMAGE_F32);
     struct tiff_work w = {.tiff = NULL};
-    struct file_out file = FILE_OUT_INIT;
+    struct tiff_memory m = {b, b->len, 0};
     bool ok = false;
 
-    if (!options_init(&w, err) || !file_out_begin(&file, path, false, err))
-        goto out;
-    w.tiff = TIFFOpenExt(file.partial, "w", w.options);
+    if (!options_init(&w, err))
+        return false;
+    w.tiff = TIFFClientOpenExt("file", "w", &m, memory_read, memory_write, memory_seek, close_bytes,
+                               memory_size, NULL, NULL, w.options);
     ok = w.tiff && write_all(w.tiff, im);
     if (w.tiff)
         TIFFClose(w.tiff); /* the last bytes are written here: look for messages after it only */
     w.tiff = NULL;
     ok = ok && !w.message[0];
-    if (!ok) {
-        err_set(err, ERR_IO, "cannot write: %s", w.message[0] ? w.message : "unknown reason");
-        err_at(err, "%s", path);
-        goto out;
-    }
-    ok = file_out_commit(&file, err);
-out:
-    file_out_discard(&file);
+    if (!ok)
+        err_set(err, ERR_LIMIT, "cannot make a TIFF: %s", w.message[0] ? w.message : "unknown reason");
     work_release(&w);
+    return ok;
+}
+
+bool tiff_write(const char *path, const struct image *im, struct err *err)
+{
+    struct buf b = BUF_INIT;
+    bool ok = tiff_encode(&b, im, err);
+
+    ok = ok ? file_write(path, b.data, b.len, err) : err_at(err, "%s", path);
+    buf_release(&b);
     return ok;
 }
