@@ -72,6 +72,7 @@ static void test_six_images_by_heart(void **state)
 
 int main(void)
 {
+    nn_threads(1); /* on a busy machine threads that wait for each other take minutes */
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_six_images_by_heart)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
