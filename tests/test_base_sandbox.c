@@ -415,6 +415,10 @@ static void threads_share_a_sandbox(void **state)
     const int before = open_files();
 
     (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    sandbox_free(s); /* gcc 12's AddressSanitizer leaves its allocator locked in children of other threads */
+    skip();
+#endif
     for (int i = 0; i < 6; i++) {
         load[i] = (struct load){s, 30 * i, 0};
         assert_int_equal(pthread_create(&thread[i], NULL, many_calls, &load[i]), 0);
