@@ -511,7 +511,8 @@ static tmsize_t memory_write(thandle_t h, void *from, tmsize_t n)
     while (b->len < place) /* the library leaves a byte out where it wants an even place */
         buf_add(b, "", 1);
     const size_t over = end < b->len ? (size_t)n : b->len - place;
-    memcpy(b->data + place, from, over);
+    if (over > 0)
+        memcpy(b->data + place, from, over);
     buf_add(b, (const char *)from + over, (size_t)n - over);
     m->at += (size_t)n;
     return n;
