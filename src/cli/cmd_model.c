@@ -195,7 +195,7 @@ static const struct argp ARGP = {OPTIONS,
                                  "NETWORK",
                                  "Lists the layers of a network: output shapes, numbers of parameters, "
                                  "connections. NETWORK is unet (ZF_UNET_224), resnet50, resnet101 or "
-                                 "resnet152.",
+                                 "resnet152.\v" CLI_DISCLAIMER,
                                  NULL,
                                  NULL,
                                  NULL};
