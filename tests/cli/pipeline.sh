@@ -1,0 +1,177 @@
+#!/bin/sh
+# The whole way, small: images, pre-training, both networks, numbers, page, single cases. What later tests need stays in FOLDER:
+# data, segment, black-box.
+. "$(dirname "$0")/lib.sh"
+rm -rf ./*
+SIZE=32
+
+# share TEXT NUMBER...: the numbers add to 1.
+adds_to_one() {
+    what=$1
+    shift
+    check "$what add to 1" awk -v all="$*" 'BEGIN { n = split(all, v, " "); for (i = 1; i <= n; i++) s += v[i]; exit !(s > 1 - 1e-6 && s < 1 + 1e-6) }'
+}
+
+# has_run RUN: every file that doc/formats.md promises of a run, and what it says.
+has_run() {
+    for name in run.json split.csv log.csv cases.csv epochs/epoch-001.png diary.html best.safetensors last.safetensors; do
+        [ "$1 $name" = "pretrained split.csv" ] || check "$1/$name" [ -s "$1/$name" ]
+    done
+    equal "$1: left-overs" "$(find "$1" -name '*.partial-*' | wc -l | tr -d ' ')" 0
+    equal "$1: format and disclaimer" "$("$TOOL" json "$1/run.json" format disclaimer | tr '\n' ' ')" \
+        "clearmass-run-1 Research software, not a medical device. "
+    check "$1: the rest of run.json" "$TOOL" json "$1/run.json" program task model input.size input.channels input.fit \
+        input.breast_crop data.path data.manifest_sha256 data.split_sha256 data.train data.validation init train.epochs train.seed \
+        train.learning_rate cases state.epochs_done state.best_epoch state.best_metric state.best_value state.stopped >/dev/null
+    equal "$1: finished" "$("$TOOL" json "$1/run.json" state.finished)" true
+    equal "$1: best_sha256" "$("$TOOL" json "$1/run.json" state.best_sha256)" "$(sha256sum "$1/best.safetensors" | cut -d' ' -f1)"
+    equal "$1: log.csv" "$(head -1 "$1/log.csv")" \
+        epoch,dice_coef,loss,lr,val_dice_coef,val_loss,val_dice,val_iou,val_auc,seconds
+    equal "$1: cases.csv" "$(head -1 "$1/cases.csv")" epoch,case,id,label,dice,score
+    equal "$1: best weights" "$("$TOOL" weights "$1/best.safetensors" | cut -d' ' -f2-)" "31466753 finite"
+    check "$1: last weights" "$TOOL" weights "$1/last.safetensors" >/dev/null
+    check "$1: the panel" "$TOOL" size "$1/epochs/epoch-001.png" >/dev/null
+    page "$1/diary.html"
+}
+
+# page FILE: self-contained, and says what it is.
+page() {
+    holds "$1" "$1" "not a medical device"
+    check "$1 ends" grep -q '</html>' "$1"
+    equal "$1: what it would fetch" "$(grep -oE "(src|href|action)=[\"']?[^\"'> ]{0,24}|url\([^)]{0,24}|@import|https?://[^\"' <]{0,40}" "$1" |
+        grep -vE "=[\"']?(data:|#)|url\([\"']?(data:|#)|http://www.w3.org/2000/svg" | head -3)" ""
+}
+
+# ---- images ----
+must phantom data --cases 8 --height 256 --seed 3 --normal 0.25
+must phantom again --cases 8 --height 256 --seed 3 --normal 0.25
+check "the same seed makes the same files" diff -r -x dataset.json data again
+rm -r again
+equal "manifest.csv" "$(head -1 data/manifest.csv)" \
+    id,patient,side,view,density,assessment,subtlety,part,label,width,height,image,image_sha256,mask,mask_sha256,crop,crop_sha256
+equal "images" "$(column data/manifest.csv id | wc -l | tr -d ' ')" 16
+check "dataset.json" "$TOOL" json data/dataset.json >/dev/null
+equal "rejected.csv" "$(cat data/rejected.csv)" path,reason
+for id in $(column data/manifest.csv id); do
+    row=$(grep "^$id," data/manifest.csv)
+    size=$(echo "$row" | cut -d, -f10,11 | tr , x)
+    equal "$id: image" "$("$TOOL" size "data/full/$id.tif")" "$size 1 16"
+    equal "$id: hash" "$(sha256sum "data/full/$id.tif" | cut -d' ' -f1)" "$(echo "$row" | cut -d, -f13)"
+    case $row in
+    *,normal,*) check "$id: no mask" [ ! -e "data/roi/$id.tif" ] ;;
+    *)
+        equal "$id: mask" "$("$TOOL" size "data/roi/$id.tif")" "$size 1 8"
+        check "$id: crop" "$TOOL" size "data/crop/$id.tif" >/dev/null
+        ;;
+    esac
+done
+
+# The same images by way of a table: not one sample changes.
+mkdir table
+awk -F, -v OFS=, 'NR == 1 { print "id,image,mask,label,patient"; next }
+    { print $1, "../data/" $12, $14 ? "../data/" $14 : "", $9, $2 }' data/manifest.csv >table/cases.csv
+must ingest folder table ingested
+equal "ingested images" "$(column ingested/manifest.csv image_sha256 | sort)" "$(column data/manifest.csv image_sha256 | sort)"
+equal "ingested masks" "$(column ingested/manifest.csv mask_sha256 | sort)" "$(column data/manifest.csv mask_sha256 | sort)"
+
+# ---- training ----
+must pretrain pretrained --size $SIZE --epochs 1 --steps 1 --validation-steps 1 --batch 2
+has_run pretrained
+must train segment data segment --init pretrained --size $SIZE --fit pad --breast-crop --epochs 2 --batch 4 --validation 0.5
+has_run segment
+equal "segment: epochs in log.csv" "$(column segment/log.csv epoch | tr '\n' ' ')" "0 1 "
+equal "segment: rows of cases.csv" "$(column segment/cases.csv epoch | sort | uniq -c | tr -s ' ' | tr '\n' ';')" " 4 0; 4 1;"
+check "segment: a panel an epoch" [ -s segment/epochs/epoch-002.png ]
+must train black-box data black-box --init segment --epochs 1 --batch 4
+has_run black-box
+
+equal "split.csv" "$(head -1 segment/split.csv)" id,patient,part
+check "the black box keeps the split" cmp segment/split.csv black-box/split.csv
+equal "patients in two parts" "$(awk -F, 'NR > 1 && ($2 in part) && part[$2] != $3 { print $2 } NR > 1 { part[$2] = $3 }' segment/split.csv)" ""
+equal "every image has a part" "$(column segment/split.csv id | sort)" "$(column data/manifest.csv id | sort)"
+equal "split_sha256" "$("$TOOL" json black-box/run.json data.split_sha256)" "$(sha256sum black-box/split.csv | cut -d' ' -f1)"
+equal "the black box sees what the segmenter saw" "$("$TOOL" json black-box/run.json input.size input.fit input.breast_crop | tr '\n' ' ')" \
+    "$SIZE pad true "
+
+# ---- numbers ----
+must evaluate black-box data
+holds "evaluate" out "not a medical device"
+E=black-box/evaluation
+equal "predictions.csv" "$(head -1 $E/predictions.csv)" \
+    id,patient,label,part,score,answer,dice,iou,truth_pixels,predicted_pixels,mask
+equal "a row for every validation image" "$(column $E/predictions.csv id | sort)" \
+    "$(awk -F, '$3 == "validation" { print $1 }' black-box/split.csv | sort)"
+for id in $(column $E/predictions.csv id); do
+    equal "$id: evaluated mask" "$("$TOOL" size "$E/masks/$id.png")" "160x256 1 8"
+done
+check "result.json" "$TOOL" json $E/result.json program run.path run.task run.model run.epoch run.weights_sha256 data.path data.part \
+    data.images data.patients data.benign data.malignant data.normal data.external data.test_evaluations overlap.dice.mean \
+    overlap.dice.mean_low overlap.dice.median overlap.dice.q1 overlap.dice.share_above_half overlap.iou.mean \
+    overlap.dice_malignant.mean overlap.soft_batch_dice overlap.batch overlap.empty_truths score.auc score.auc_low \
+    score.auc_standard_error score.roc.0.2 decisions.0.low decisions.0.chosen_on decisions.0.confusion.1.1 \
+    decisions.0.three_way.1.2 decisions.0.accuracy.low decisions.0.majority_class decisions.0.sensitivity.value \
+    decisions.0.specificity.value decisions.0.ppv decisions.0.npv decisions.0.f1 decisions.0.balanced_accuracy answers_by unreadable >/dev/null
+holds "result.json" $E/result.json "not a medical device"
+images=$("$TOOL" json $E/result.json data.images)
+equal "images counted" "$images" "$(column $E/predictions.csv id | wc -l | tr -d ' ')"
+equal "the hash of the weights" "$("$TOOL" json $E/result.json run.weights_sha256)" "$("$TOOL" json black-box/run.json state.best_sha256)"
+for d in 0 1; do
+    equal "confusion $d counts every image" "$("$TOOL" json $E/result.json decisions.$d.confusion.0.0 decisions.$d.confusion.0.1 \
+        decisions.$d.confusion.1.0 decisions.$d.confusion.1.1 | awk '{ s += $1 } END { print s }')" "$images"
+done
+check "thresholds.json" "$TOOL" json black-box/thresholds.json program disclaimer low high wanted_sensitivity wanted_specificity chosen_on images \
+    manifest_sha256 weights_sha256 >/dev/null
+low=$("$TOOL" json black-box/thresholds.json low) high=$("$TOOL" json black-box/thresholds.json high)
+equal "answers follow the thresholds" "$(awk -F, -v low="$low" -v high="$high" \
+    'NR > 1 && $6 != ($5 < low ? "benign" : $5 > high ? "malignant" : "uncertain")' $E/predictions.csv)" ""
+
+must report black-box
+page black-box/report.html
+must evaluate segment
+equal "a segment run gives no answers" "$("$TOOL" json segment/evaluation/result.json answers_by)" null
+must report segment
+page segment/report.html
+must evaluate segment ingested
+equal "another data set is an external test" "$("$TOOL" json segment/evaluation/result.json data.external data.part data.test_evaluations | tr '\n' ' ')" \
+    "true external 1 "
+equal "looks at external images are counted" "$(column segment/test_evaluations.csv part)" external
+
+# ---- single cases ----
+mkdir mixed
+"$TOOL" png mixed/wide.png 300 90 7
+"$TOOL" png mixed/one.png 1 1 7
+cp "data/full/$(column $E/predictions.csv id | head -1).tif" mixed/
+must explain mixed --run black-box -o explained
+holds "explain" out "not a medical device"
+equal "summary.csv" "$(head -1 explained/summary.csv)" path,verdict,score,regions,error
+equal "summary.csv: rows" "$(column explained/summary.csv path)" "$(ls mixed | sed 's,^,mixed/,')"
+for path in mixed/*; do
+    stem=$(basename "${path%.*}") size=$("$TOOL" size "$path" | cut -d' ' -f1)
+    J=explained/$stem.json
+    equal "$stem: mask" "$("$TOOL" size "explained/$stem-mask.png")" "$size 1 8"
+    check "$stem: overlay" "$TOOL" size "explained/$stem-overlay.png" >/dev/null
+    check "$stem: JSON" "$TOOL" json "$J" format program disclaimer image.path image.sha256 run.path thresholds verdict score low high \
+        peak cut regions rest_score rest_share >/dev/null
+    equal "$stem: size" "$("$TOOL" json "$J" image.width image.height | paste -sd x)" "$size"
+    equal "$stem: thresholds" "$("$TOOL" json "$J" low high | paste -sd ' ')" "$low $high"
+    score=$("$TOOL" json "$J" score)
+    equal "$stem: verdict" "$("$TOOL" json "$J" verdict)" \
+        "$(awk -v s="$score" -v low="$low" -v high="$high" 'BEGIN { print (s < low ? "benign" : s > high ? "malignant" : "uncertain") }')"
+    shares=$("$TOOL" json "$J" rest_share) n=$("$TOOL" json "$J" regions) i=0
+    while [ "$i" -lt "$n" ]; do
+        shares="$shares $("$TOOL" json "$J" regions.$i.score_share)"
+        check "$stem: region $i lies in the image" [ "$("$TOOL" json "$J" regions.$i.x1)" -le "${size%x*}" -a \
+            "$("$TOOL" json "$J" regions.$i.y1)" -le "${size#*x}" ]
+        i=$((i + 1))
+    done
+    # shellcheck disable=SC2086
+    adds_to_one "$stem: shares of the score" $shares
+done
+first=$(column $E/predictions.csv id | head -1)
+equal "evaluate and explain give one score" "$(printf '%.4f' "$("$TOOL" json "explained/$first.json" score)")" \
+    "$(printf '%.4f' "$(column $E/predictions.csv score | head -1)")"
+check "evaluate and explain give one mask" "$TOOL" near "explained/$first-mask.png" "$E/masks/$first.png" 1
+must explain "data/full/$first.tif" --run segment -o marked
+equal "a segment run gives no verdict" "$("$TOOL" json "marked/$first.json" verdict thresholds | tr '\n' ' ')" "none null "
+check "and says why" "$TOOL" json "marked/$first.json" note >/dev/null
+finish
