@@ -1,0 +1,338 @@
+#include "cli/cli.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/safetensors.h"
+#include "model/checkpoint.h"
+#include "model/keras.h"
+#include "run/run.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_WORDS = 3, SHAPES = 160, NAME_WIDTH = 32, SHAPE_WIDTH = 44 };
+
+struct arguments {
+    const char *word[MOST_WORDS]; /* the verb, then what it works on */
+    int n_words;
+    const struct model *network;
+    bool partial;
+};
+
+/* A network and its numbers, wherever they came from. */
+struct weights {
+    struct model_told told;
+    struct nn_graph graph;
+    float *values;
+    json_t *meta;
+};
+
+static void weights_release(struct weights *w)
+{
+    nn_graph_release(&w->graph);
+    free(w->values);
+    json_decref(w->meta);
+}
+
+/* ---- show ---- */
+
+static size_t add_shape(char text[SHAPES], size_t at, const size_t *dim, int rank)
+{
+    at += (size_t)snprintf(text + at, SHAPES - at, "%s", at ? ", " : "");
+    for (int i = 0; i < rank && at < SHAPES - 24; i++)
+        at += (size_t)snprintf(text + at, SHAPES - at, "%s%zu", i ? "x" : "", dim[i]);
+    return at;
+}
+
+static void print_row(const char *name, const char *shapes, size_t count)
+{
+    printf("%-*s  %-*s %12zu\n", NAME_WIDTH, name, SHAPE_WIDTH, shapes, count);
+}
+
+static void print_network(const struct model_told *t)
+{
+    printf("%s, %d channel%s", t->model->title, t->input.c, t->input.c == 1 ? "" : "s");
+    if (t->model->build_as && t->options.classes == MODEL_NO_HEAD)
+        printf(", no head");
+    else if (t->model->build_as)
+        printf(", %d classes", t->options.classes ? t->options.classes : t->model->classes);
+    if (t->model->build_as)
+        printf(", epsilon %g", t->options.epsilon > 0 ? t->options.epsilon : t->model->epsilon);
+}
+
+static void print_fit(const struct hdf5_weights *w)
+{
+    struct keras_fit f = KERAS_FIT_INIT;
+    struct err err = ERR_INIT;
+
+    if (keras_fit(&f, w, NULL, &err)) {
+        printf("Fits: ");
+        print_network(&f.told);
+        printf("%s%s\n", f.folded ? "; the batch norm at its end is folded into the last convolution" : "",
+               f.flipped ? "; Theano's kernels are turned round" : "");
+    } else {
+        printf("Fits no network: %s\n", err.text);
+    }
+    keras_release(&f);
+}
+
+static bool show_hdf5(const char *path, struct err *err)
+{
+    struct hdf5_weights w = HDF5_WEIGHTS_INIT;
+    size_t with = 0;
+
+    if (!hdf5_read(&w, path, err))
+        return false;
+    printf("Keras %s, backend %s%s\n", *w.keras_version ? w.keras_version : "1 (no version told)",
+           *w.backend ? w.backend : "not told", w.whole_model ? ", a whole model" : "");
+    for (size_t i = 0; i < w.n_layers; i++) {
+        const struct hdf5_layer *l = &w.layer[i];
+        char shapes[SHAPES] = "";
+        size_t count = 0, at = 0;
+        for (size_t k = l->first; k < l->first + l->count && at < SHAPES - 24; k++)
+            at = add_shape(shapes, at, w.array[k].dim, w.array[k].rank);
+        for (size_t k = l->first; k < l->first + l->count; k++)
+            count += w.array[k].count;
+        with += l->count > 0;
+        if (l->count > 0)
+            print_row(l->name, shapes, count);
+    }
+    printf("%zu layers, %zu with weights, %zu arrays, %zu numbers\n", w.n_layers, with, w.n_arrays,
+           w.n_values);
+    print_fit(&w);
+    hdf5_release(&w);
+    return true;
+}
+
+static bool read_own(struct weights *out, const char *path, struct err *err);
+
+static bool show_safetensors(const char *path, struct err *err)
+{
+    struct safetensors s = SAFETENSORS_INIT;
+    struct weights w = {.graph = NN_GRAPH_INIT};
+    struct err why = ERR_INIT;
+    size_t numbers = 0;
+
+    if (!safetensors_open(&s, path, err))
+        return false;
+    for (size_t i = 0; i < s.count; i++) {
+        char shape[SHAPES] = "";
+        add_shape(shape, 0, s.tensor[i].dim, s.tensor[i].rank);
+        print_row(s.tensor[i].name, shape, s.tensor[i].count);
+        numbers += s.tensor[i].count;
+    }
+    printf("%zu arrays, %zu numbers\n", s.count, numbers);
+    safetensors_close(&s);
+    if (read_own(&w, path, &why)) {
+        printf("Fits: ");
+        print_network(&w.told);
+        printf("\n");
+    } else {
+        printf("Fits no network: %s\n", why.text);
+    }
+    weights_release(&w);
+    return true;
+}
+
+/* ---- Reading ---- */
+
+/* A safetensors file whose metadata names its network. */
+static bool read_own(struct weights *out, const char *path, struct err *err)
+{
+    struct safetensors s = SAFETENSORS_INIT;
+    struct weights w = {.graph = NN_GRAPH_INIT};
+
+    if (!safetensors_open(&s, path, err))
+        return false;
+    bool ok = s.metadata ? model_read_told(&w.told, s.metadata, err)
+                         : err_set(err, ERR_INPUT, "it has no metadata that names a network");
+    safetensors_close(&s);
+    if (!ok)
+        return err_at(err, "%s", path);
+    model_build(w.told.model, &w.graph, w.told.input, &w.told.options);
+    w.values = mem_new(w.graph.n_values, sizeof *w.values);
+    if (!checkpoint_read(path, &w.graph, w.values, NULL, 0, &w.meta, err)) {
+        weights_release(&w);
+        return false;
+    }
+    *out = w;
+    return true;
+}
+
+/* A run's best weights, or a file of weights. */
+static bool read_run_or_file(struct weights *out, const char *path, struct err *err)
+{
+    if (!file_is_folder(path))
+        return read_own(out, path, err);
+    char *best = file_join(path, "best.safetensors");
+    const bool ok = file_exists(best) ? read_own(out, best, err)
+                                      : err_set(err, ERR_INPUT, "%s: no run with weights in it", path);
+    free(best);
+    return ok;
+}
+
+/* ---- import, export ---- */
+
+static json_t *describe(const struct keras_fit *f, const struct hdf5_weights *w, const char *path,
+                        const char *sha256)
+{
+    json_t *meta = json_pack("{s:s, s:s, s:i}", "format", "clearmass-weights-1", "program",
+                             "clearmass " CLEARMASS_VERSION, "epoch", 0);
+    model_tell(meta, &f->told);
+    json_object_set_new(meta, "source",
+                        json_pack("{s:s, s:s, s:s, s:s}", "file", file_base(path), "sha256", sha256,
+                                  "keras_version", w->keras_version, "backend", w->backend));
+    return meta;
+}
+
+static void tell_import(const struct keras_fit *f, const char *out)
+{
+    printf("%s: ", out);
+    print_network(&f->told);
+    printf(", %zu numbers\n", f->graph.n_values);
+    if (f->missing_layers > 0)
+        log_warn("%zu layers were not in the file and have initial values", f->missing_layers);
+    if (f->folded)
+        log_info("the batch norm after the last convolution became part of it");
+    if (f->flipped)
+        log_info("Theano's kernels were turned round");
+}
+
+static bool import(const struct arguments *a, struct err *err)
+{
+    const char *path = a->word[1], *to = a->word[2];
+    const struct keras_options options = {.network = a->network, .partial = a->partial};
+    struct hdf5_weights w = HDF5_WEIGHTS_INIT;
+    struct keras_fit f = KERAS_FIT_INIT;
+    char sha256[FILE_SHA256_TEXT];
+    json_t *meta = NULL;
+    bool ok = false;
+
+    if (!hdf5_read(&w, path, err) || !file_sha256(path, sha256, err))
+        goto out;
+    if (!keras_fit(&f, &w, &options, err)) {
+        err_at(err, "%s", path);
+        goto out;
+    }
+    meta = describe(&f, &w, path, sha256);
+    ok = checkpoint_write(to, &f.graph, f.values, NULL, 0, meta, err);
+    if (ok)
+        tell_import(&f, to);
+out:
+    json_decref(meta);
+    keras_release(&f);
+    hdf5_release(&w);
+    return ok;
+}
+
+static bool export(const struct arguments *a, struct err *err)
+{
+    const char *to = a->word[2];
+    struct weights w = {.graph = NN_GRAPH_INIT};
+
+    if (!read_run_or_file(&w, a->word[1], err))
+        return false;
+    const bool ok = file_has_ext(to, "h5") ? keras_write(to, &w.told, &w.graph, w.values, err)
+                                           : checkpoint_write(to, &w.graph, w.values, NULL, 0, w.meta, err);
+    if (ok) {
+        printf("%s: ", to);
+        print_network(&w.told);
+        printf(", %zu numbers\n", w.graph.n_values);
+    }
+    weights_release(&w);
+    return ok;
+}
+
+static bool show(const struct arguments *a, struct err *err)
+{
+    return file_has_ext(a->word[1], "safetensors") ? show_safetensors(a->word[1], err)
+                                                   : show_hdf5(a->word[1], err);
+}
+
+/* ---- The command ---- */
+
+static const struct verb {
+    const char *name, *words; /* words: what must follow it */
+    int n_words;              /* with the verb itself */
+    const char *out_types;    /* of the last word, NULL: any */
+    bool (*work)(const struct arguments *a, struct err *err);
+} VERBS[] = {
+    {"show", "FILE", 2, NULL, show},
+    {"import", "FILE.h5 OUT.safetensors", 3, "safetensors", import},
+    {"export", "RUN|FILE.safetensors OUT.h5|OUT.safetensors", 3, "h5 safetensors", export},
+};
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof VERBS / sizeof *VERBS; i++)
+        if (!strcmp(VERBS[i].name, name))
+            return &VERBS[i];
+    return NULL;
+}
+
+static void check_words(const struct arguments *a, struct argp_state *state)
+{
+    const struct verb *v = find_verb(a->word[0]);
+
+    if (!v)
+        argp_error(state, "show, import or export?");
+    else if (a->n_words != v->n_words)
+        argp_error(state, "usage: weights %s %s", v->name, v->words);
+    else if (v->out_types && !file_has_ext(a->word[2], "safetensors") &&
+             !(strstr(v->out_types, "h5") && file_has_ext(a->word[2], "h5")))
+        argp_error(state, "'%s' should end in .%s", a->word[2],
+                   strstr(v->out_types, "h5") ? "h5 or .safetensors" : "safetensors");
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+
+    switch (key) {
+    case 'n':
+        a->network = model_find(arg);
+        if (!a->network)
+            argp_error(state, "no network '%s'; 'clearmass model' lists them", arg);
+        return 0;
+    case 'p':
+        a->partial = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->n_words == MOST_WORDS)
+            argp_error(state, "'%s' is one too many", arg);
+        a->word[a->n_words++] = arg;
+        return 0;
+    case ARGP_KEY_END:
+        check_words(a, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int cmd_weights(int argc, char **argv)
+{
+    static const struct argp_option OPTIONS[] = {
+        {"network", 'n', "NAME", 0, "import: what the file must hold; else it is recognised", 0},
+        {"partial", 'p', NULL, 0, "import: layers that a ResNet's file lacks get initial values", 0},
+        {0}};
+    static const struct argp ARGP = {
+        OPTIONS,
+        parse,
+        "show FILE\nimport FILE.h5 OUT.safetensors\nexport RUN|FILE.safetensors OUT.h5|OUT.safetensors",
+        "Weights of networks: what a file holds and which network it fits; Keras' HDF5 files in and out."
+        "\vWhat is imported serves as 'train segment --init OUT.safetensors'.\n" CLI_DISCLAIMER,
+        NULL,
+        NULL,
+        NULL};
+    struct arguments a = {.n_words = 0};
+    struct err err = ERR_INIT;
+
+    argp_err_exit_status = CLI_USAGE;
+    if (argp_parse(&ARGP, argc, argv, 0, NULL, &a))
+        return CLI_USAGE;
+    return find_verb(a.word[0])->work(&a, &err) ? CLI_DONE : cli_fail(&err);
+}
