@@ -16,8 +16,15 @@ static void put_finding(struct buf *b, const struct cbis_finding *f)
 
     csv_put(b, r->name.film);
     csv_putf(b, "%d", r->name.abnormality);
-    csv_put(b, cbis_kind_name(r->name.kind));
-    const char *const text[] = {r->pathology, r->shape, r->margins, r->assessment, r->subtlety};
+    const char *const text[] = {r->name.patient,
+                                data_part_name(r->name.part),
+                                data_label_name(r->label),
+                                cbis_kind_name(r->name.kind),
+                                r->pathology,
+                                r->shape,
+                                r->margins,
+                                r->assessment,
+                                r->subtlety};
     for (size_t k = 0; k < sizeof text / sizeof *text; k++)
         csv_put(b, text[k]);
     for (size_t k = 0; k < sizeof box / sizeof *box; k++) {
@@ -59,9 +66,9 @@ bool cbis_findings_write(const struct cbis_result *result, size_t n, const char 
 {
     struct buf all = BUF_INIT, crops = BUF_INIT;
 
-    buf_adds(&all,
-             "id,abnormality,kind,pathology,shape,margins,assessment,subtlety,x0,y0,x1,y1,mask,mask_sha256,"
-             "crop,crop_sha256,archive_crop,archive_crop_sha256\n");
+    buf_adds(&all, "id,abnormality,patient,part,label,kind,pathology,shape,margins,assessment,subtlety,x0,y0,"
+                   "x1,y1,mask,mask_sha256,"
+                   "crop,crop_sha256,archive_crop,archive_crop_sha256\n");
     buf_adds(&crops, "crop,class,part\n");
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < result[i].findings && result[i].whole; k++) {

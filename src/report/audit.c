@@ -474,7 +474,7 @@ static void section_leaks(struct buf *b, const struct tables *t)
 
 static const char STYLE[] =
     "<style>.lines{font-size:13px}.lines td{overflow-wrap:anywhere;min-width:110px}"
-    ".case{display:grid;grid-template-columns:230px 1fr;gap:4px 20px;align-items:start;margin:14px 0;"
+    ".case{display:grid;grid-template-columns:300px 1fr;gap:4px 20px;align-items:start;margin:14px 0;"
     "border-top:1px solid var(--line);padding-top:4px;break-inside:avoid}.case "
     "h3{grid-column:1/-1;margin:6px 0}"
     ".case>*{min-width:0}.case>div:last-child{grid-column:2}"
