@@ -302,14 +302,37 @@ static void test_one_unreadable_image(void **state)
     assert_contains(err.text, "not one image could be read; the first: ");
 }
 
+/* A file that is a good image, but not the one the manifest names. */
+static void test_a_file_that_was_changed(void **state)
+{
+    const char *bad = under(*state, "changed");
+    struct err err = ERR_INIT;
+
+    write_data(bad, DATA, 4);
+    must(file_copy(under(bad, "full/b2.tif"), under(bad, "full/b1.tif"), &err), err);
+    must(file_copy(under(bad, "roi/m1.tif"), under(bad, "roi/m2.tif"), &err), err);
+    json_t *r = evaluated(&(struct evaluation){.run = run, .data = bad, .seed = 1, .batch = 2});
+    expect(r, "data.images", 2, 0);
+    expect_text(r, "unreadable.0.id", "b1");
+    assert_contains(json_string_value(at(r, "unreadable.0.error")),
+                    "full/b1.tif: changed: its SHA-256 is not the one noted for it");
+    assert_contains(json_string_value(at(r, "unreadable.1.error")), "roi/m2.tif: changed");
+    json_decref(r);
+}
+
 static void test_a_mask_of_another_size(void **state)
 {
     const char *bad = under(*state, "size");
+    struct manifest m = MANIFEST_INIT;
     struct image small = flat(5, 4, IMAGE_U8, 255);
     struct err err = ERR_INIT;
 
     write_data(bad, DATA, 2);
     must(tiff_write(under(bad, "roi/b2.tif"), &small, &err), err);
+    must(manifest_read(&m, bad, &err) && file_sha256(under(bad, "roi/b2.tif"), m.item[1].mask_sha256, &err) &&
+             manifest_write(&m, bad, &err),
+         err);
+    manifest_release(&m);
     json_t *r = evaluated(&(struct evaluation){.run = run, .data = bad, .seed = 1, .batch = 2});
     expect_text(r, "unreadable.0.error", "roi/b2.tif: the mask is 5 x 4, its image 128 x 64");
     json_decref(r);
@@ -369,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_a_segment_run_makes_no_decisions),
         cmocka_unit_test(test_given_thresholds_are_in_force),
         cmocka_unit_test(test_one_unreadable_image),
+        cmocka_unit_test(test_a_file_that_was_changed),
         cmocka_unit_test(test_a_mask_of_another_size),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_parts),

@@ -3,11 +3,13 @@
 
 #include "base/csv.h"
 #include "base/rng.h"
+#include "base/stop.h"
 #include "eval/explain_job.h"
 #include "eval/overlay.h"
 #include "eval/thresholds.h"
 #include "io/image_file.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 
 static void near(double a, double b, double tolerance)
@@ -408,6 +410,44 @@ static void test_refused(void **state)
     assert_contains(err.text, "junk.png");
 }
 
+static const float *stopped_forward(void *self, const float *input, const struct nn_step *step)
+{
+    raise(SIGINT);
+    return nn_backend_onednn.forward(self, input, step);
+}
+
+/* Ctrl-C while the first images are judged: they are written and listed. Last: a stop stays requested. */
+static void test_a_stop_lists_what_is_done(void **state)
+{
+    const char *images = under(*state, "many"), *out = under(*state, "out5");
+    struct nn_backend stopped = nn_backend_onednn;
+    struct explain_results r = EXPLAIN_RESULTS_INIT;
+    struct csv t = CSV_INIT;
+    struct err err = ERR_INIT;
+    char *const paths[] = {(char *)images};
+    char name[16];
+
+    for (int i = 0; i < 11; i++) {
+        snprintf(name, sizeof name, "%02d.png", i);
+        put_png(under(images, name), 64, 64, (struct image_box){0, 0, 4, 4});
+    }
+    stop_install();
+    stopped.forward = stopped_forward;
+    assert_false(
+        explain(&r,
+                &(struct explain_request){
+                    .run = under(*state, "run"), .out = out, .path = paths, .paths = 1, .backend = &stopped},
+                &err));
+    assert_int_equal(err.kind, ERR_CANCELLED);
+    assert_contains(err.text, "interrupted: 8 of 11 images are done");
+    must(csv_read(&t, under(out, "summary.csv"), &err), err);
+    assert_int_equal(t.count, 8);
+    assert_contains(summary_of(&t, 7, "path"), "07.png");
+    assert_string_equal(summary_of(&t, 7, "error"), "");
+    assert_true(file_exists(under(out, "07.json")));
+    csv_release(&t);
+}
+
 static int prepare(void **state)
 {
     if (make_folder(state))
@@ -439,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_thresholds_of_the_run),
         cmocka_unit_test(test_a_segment_run_gives_no_verdict),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_a_stop_lists_what_is_done),
     };
     return cmocka_run_group_tests(tests, prepare, remove_folder);
 }

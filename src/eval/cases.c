@@ -31,12 +31,12 @@ void cases_release(struct cases *c)
     *c = (struct cases)CASES_INIT;
 }
 
-static bool read_image(const struct chunk *c, size_t i, const char *name, struct err *err)
+static bool read_image(const struct chunk *c, size_t i, const struct data_item *item, struct err *err)
 {
     struct image grey = IMAGE_INIT;
-    char *path = file_join(c->data, name);
-    bool ok =
-        image_read(&grey, path, err) && image_to_grey(&grey, &grey, err) && image_to_u16(&grey, &grey, err);
+    char *path = file_join(c->data, item->image);
+    bool ok = image_read_known(&grey, path, item->image_sha256, err) && image_to_grey(&grey, &grey, err) &&
+              image_to_u16(&grey, &grey, err);
 
     if (ok) {
         prep_plan_make(&c->plan[i], c->prep, &grey);
@@ -47,12 +47,13 @@ static bool read_image(const struct chunk *c, size_t i, const char *name, struct
     return ok;
 }
 
-static bool read_truth(const struct chunk *c, size_t i, const char *name, struct err *err)
+static bool read_truth(const struct chunk *c, size_t i, const struct data_item *item, struct err *err)
 {
     const struct prep_plan *plan = &c->plan[i];
+    const char *name = item->mask;
     struct image mask = IMAGE_INIT;
     char *path = file_join(c->data, name);
-    bool ok = image_read(&mask, path, err);
+    bool ok = image_read_known(&mask, path, item->mask_sha256, err);
 
     if (ok && (mask.width != plan->width || mask.height != plan->height))
         ok = err_set(err, ERR_FORMAT, "%s: the mask is %d x %d, its image %d x %d", name, mask.width,
@@ -74,8 +75,7 @@ static void read_case(void *chunk, size_t i)
 
     memset(c->square + i * c->pixels, 0, c->pixels * sizeof *c->square);
     memset(c->truth + i * c->pixels, 0, c->pixels);
-    k->read =
-        read_image(c, i, k->item->image, &err) && (!*k->item->mask || read_truth(c, i, k->item->mask, &err));
+    k->read = read_image(c, i, k->item, &err) && (!*k->item->mask || read_truth(c, i, k->item, &err));
     snprintf(k->error, sizeof k->error, "%.255s", k->read ? "" : err.text);
 }
 

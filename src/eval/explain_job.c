@@ -173,8 +173,10 @@ static bool explain_all(struct chunk *c, struct predictor *p, struct err *err)
     for (c->first = 0; c->first < count && ok; c->first += c->n) {
         c->n = count - c->first < CHUNK ? count - c->first : CHUNK;
         ok = explain_chunk(c, p, err);
+        if (ok)
+            c->r->done = c->first + c->n;
         if (count > 1)
-            progress_step(&progress, c->first + c->n, NULL);
+            progress_step(&progress, c->r->done, NULL);
     }
     if (count > 1)
         progress_end(&progress, ok ? NULL : "stopped");
@@ -191,7 +193,7 @@ static bool write_summary(const struct explain_results *r, const char *out, stru
     struct buf b = BUF_INIT;
 
     buf_adds(&b, "path,verdict,score,regions,error\n");
-    for (size_t i = 0; i < r->files.count; i++) {
+    for (size_t i = 0; i < r->done; i++) {
         const struct explained *e = &r->of[i];
         csv_put(&b, r->files.file[i].path);
         csv_put(&b, e->ok ? explanation_verdict(&e->what) : "");
@@ -210,6 +212,22 @@ static bool write_summary(const struct explain_results *r, const char *out, stru
     buf_release(&b);
     free(path);
     return ok;
+}
+
+/* After a stop too the summary lists what was done. */
+static bool explain_and_list(struct chunk *c, struct predictor *p, struct err *err)
+{
+    const char *out = c->request->out;
+    const bool all = explain_all(c, p, err);
+
+    if (!all && (!err || err->kind != ERR_CANCELLED))
+        return false;
+    if (!write_summary(c->r, out, err))
+        return false;
+    if (!all)
+        err_set(err, ERR_CANCELLED, "interrupted: %zu of %zu images are done, %s/summary.csv lists them",
+                c->r->done, c->r->files.count, out);
+    return all;
 }
 
 /* Given, else chosen for these very weights, else published. */
@@ -252,7 +270,7 @@ bool explain(struct explain_results *out, const struct explain_request *request,
                         .p = &p,
                         .band = *r.thresholds ? &r.band : NULL,
                         .pixels = predictor_pixels(&p)};
-    if (!explain_all(c, &p, err) || !write_summary(&r, request->out, err))
+    if (!explain_and_list(c, &p, err))
         goto out;
     explain_results_release(out);
     *out = r;

@@ -24,6 +24,7 @@ struct explained {
 struct explain_results {
     struct explain_files files;
     struct explained *of; /* [files.count] */
+    size_t done;          /* the first of them: all, unless a stop was requested */
     size_t failed;
     char thresholds[96]; /* "chosen on validation", "published", "given"; "" for a run that does not judge */
     struct band band;
@@ -37,7 +38,8 @@ struct explain_results {
 /* Writes OUT/STEM.json, OUT/STEM-overlay.png and OUT/STEM-mask.png for every image and, last,
  * OUT/summary.csv. A few images are in memory at a time. A file that cannot be read or judged is told on the
  * log, counted in failed, and the others go on; the call itself fails when the run cannot be used, when there
- * is no image, when OUT cannot be made and when a stop is requested. out is replaced on success. */
+ * is no image, when OUT cannot be made and when a stop is requested; summary.csv then lists what was done.
+ * out is replaced on success. */
 bool explain(struct explain_results *out, const struct explain_request *request, struct err *err);
 void explain_results_release(struct explain_results *r);
 

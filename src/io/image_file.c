@@ -68,17 +68,33 @@ bool image_decode(struct image *out, const void *bytes, size_t n, struct err *er
     return f && f->decode(out, bytes, n, err);
 }
 
-bool image_read(struct image *out, const char *path, struct err *err)
+static bool is_known(const struct buf *b, const char *sha256, struct err *err)
+{
+    char found[FILE_SHA256_TEXT];
+
+    if (!*sha256)
+        return true;
+    file_sha256_bytes(b->data, b->len, found);
+    return !strcmp(found, sha256) ||
+           err_set(err, ERR_INPUT, "changed: its SHA-256 is not the one noted for it");
+}
+
+bool image_read_known(struct image *out, const char *path, const char *sha256, struct err *err)
 {
     struct buf b = BUF_INIT;
 
     if (!file_read(&b, path, FILE_LIMIT, err))
         return false;
-    const bool ok = image_decode(out, b.data, b.len, err);
+    const bool ok = is_known(&b, sha256, err) && image_decode(out, b.data, b.len, err);
     if (!ok)
         err_at(err, "%s", path);
     buf_release(&b);
     return ok;
+}
+
+bool image_read(struct image *out, const char *path, struct err *err)
+{
+    return image_read_known(out, path, "", err);
 }
 
 bool image_read_info(struct image_info *out, const char *path, struct err *err)

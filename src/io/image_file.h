@@ -19,6 +19,8 @@
 
 /* out is replaced on success and untouched on failure. ERR_IO, ERR_FORMAT, ERR_LIMIT. */
 bool image_read(struct image *out, const char *path, struct err *err);
+/* The same for a file whose SHA-256 is known ("": it is not): ERR_INPUT where it is another one now. */
+bool image_read_known(struct image *out, const char *path, const char *sha256, struct err *err);
 /* The same from memory. */
 bool image_decode(struct image *out, const void *bytes, size_t n, struct err *err);
 
