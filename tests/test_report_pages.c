@@ -364,6 +364,25 @@ static void examples_show_the_images_of_the_data_set(void **state)
     free(page);
 }
 
+static void a_leak_that_was_allowed_is_told(void **state)
+{
+    struct place *p = *state;
+    const char *at = strstr(RUN_JSON, "\"train\": 40");
+    char *run = mem_printf("%.*s\"allow_leak\": true, \"leaks\": [\"P_00016\", \"<b>P\"], %s",
+                           (int)(at - RUN_JSON), RUN_JSON, at);
+
+    char *page = report_of(p);
+    has_not(page, "allow-leak");
+    free(page);
+    put(p->run, "run.json", run);
+    page = report_of(p);
+    has(page, "Trained with --allow-leak:</b> 2 patients of the data set are both in its train and in its "
+              "test part");
+    has(page, "P_00016, &lt;b&gt;P.");
+    free(page);
+    free(run);
+}
+
 static void without_a_data_set_the_page_says_so(void **state)
 {
     const struct place *p = *state;
@@ -582,6 +601,7 @@ int main(void)
         TEST(the_disclaimer_frames_every_page),
         TEST(hostile_names_stay_text),
         TEST(examples_show_the_images_of_the_data_set),
+        TEST(a_leak_that_was_allowed_is_told),
         TEST(without_a_data_set_the_page_says_so),
         TEST(without_an_evaluation_the_page_says_what_to_run),
         TEST(a_result_without_decisions_is_shown),

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_INIT = 256, KEY_NEW_SPLIT };
+enum { KEY_INIT = 256, KEY_NEW_SPLIT, KEY_ALLOW_LEAK };
 
 struct arguments {
     const char *data, *run, *init;
-    bool new_split;
+    bool new_split, allow_leak;
     struct prep prep; /* size 0 and fit NOT_GIVEN where nothing was said */
     struct opt_train train;
 };
@@ -35,6 +35,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_NEW_SPLIT:
         a->new_split = true;
         return 0;
+    case KEY_ALLOW_LEAK:
+        a->allow_leak = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (a->run)
             argp_error(state, "a data set and a run are wanted: '%s' is one too many", arg);
@@ -55,6 +58,10 @@ static const struct argp_option OPTIONS[] = {
     {"init", KEY_INIT, "WEIGHTS", 0,
      "begin with the best weights of a run, or a safetensors file; none: with random ones (Glorot)", 0},
     {"new-split", KEY_NEW_SPLIT, NULL, 0, "split again instead of keeping the split of the run in --init", 0},
+    {"allow-leak", KEY_ALLOW_LEAK, NULL, 0,
+     "train although patients of the data set are both in its official train and test part; run.json and the "
+     "report say so",
+     0},
     {0}};
 
 static const char *const ABOUT[RUN_TASK_COUNT] = {
@@ -116,6 +123,7 @@ static int run_task(struct arguments *a)
                             .backend = a->train.backend,
                             .channels = 3,
                             .new_split = a->new_split,
+                            .allow_leak = a->allow_leak,
                             .resume = a->train.resume};
     struct run going_on = RUN_INIT;
     struct err err = ERR_INIT;

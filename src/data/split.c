@@ -29,8 +29,9 @@ static int compare_items(const void *a, const void *b, void *manifest)
     const struct manifest *m = manifest;
     size_t i = *(const size_t *)a, k = *(const size_t *)b;
     int by_patient = strcmp(m->item[i].patient, m->item[k].patient);
+    bool test_i = m->item[i].part == PART_TEST, test_k = m->item[k].part == PART_TEST;
 
-    return by_patient ? by_patient : (i > k) - (i < k);
+    return by_patient ? by_patient : test_i != test_k ? test_i - test_k : (i > k) - (i < k);
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -64,7 +65,8 @@ static void people_release(struct people *p)
     free(p->person);
 }
 
-static bool people_find(struct people *out, const struct manifest *m, uint64_t seed, struct err *err)
+/* A patient of the official test part who has other images too counts as two people. */
+static void people_find(struct people *out, const struct manifest *m, uint64_t seed)
 {
     struct people p = {.manifest = m,
                        .order = mem_new(m->count + 1, sizeof *p.order),
@@ -78,22 +80,16 @@ static bool people_find(struct people *out, const struct manifest *m, uint64_t s
         struct person *who = p.count ? &p.person[p.count - 1] : NULL;
         bool test = item->part == PART_TEST;
 
-        if (!who || strcmp(who->name, item->patient)) {
+        if (!who || strcmp(who->name, item->patient) || who->test != test) {
             struct rng rng = rng_at(seed, RNG_SPLIT, hash_text(item->patient), 0);
             p.person[p.count++] = (struct person){item->patient, i, 1, rng_u64(&rng), item->label, test};
             continue;
-        }
-        if (who->test != test) {
-            people_release(&p);
-            return err_set(err, ERR_INPUT, "the patient of '%s' is in the test part and in another",
-                           item->id);
         }
         who->count++;
         who->label = graver(who->label, item->label);
     }
     qsort(p.person, p.count, sizeof *p.person, compare_keys);
     *out = p;
-    return true;
 }
 
 static void put_person(struct split *s, const struct people *p, const struct person *who, enum data_part part)
@@ -134,8 +130,7 @@ bool split_make(struct split *out, const struct manifest *m, double share, uint6
         err_set(err, ERR_INPUT, "the share of validation images must lie between 0 and 1");
         goto out;
     }
-    if (!people_find(&p, m, seed, err))
-        goto out;
+    people_find(&p, m, seed);
     for (size_t i = 0; i < m->count; i++)
         s.part[i] = PART_TEST;
     for (int label = 0; label < LABEL_COUNT; label++)
@@ -197,10 +192,15 @@ static bool check_people(const struct split *s, const struct manifest *m, struct
     for (size_t i = 0; i < m->count; i++)
         order[i] = i;
     qsort_r(order, m->count, sizeof *order, compare_items, (void *)m);
-    for (size_t i = 1; i < m->count && ok; i++) {
-        const struct data_item *a = &m->item[order[i - 1]], *b = &m->item[order[i]];
-        if (!strcmp(a->patient, b->patient) && s->part[order[i - 1]] != s->part[order[i]])
-            ok = err_set(err, ERR_INPUT, "'%s' and '%s' are of one patient but in two parts", a->id, b->id);
+    const struct data_item *last = NULL; /* official test images, which may be of anybody, aside */
+    for (size_t i = 0; i < m->count && ok; i++) {
+        const struct data_item *b = &m->item[order[i]];
+        if (b->part == PART_TEST && s->part[order[i]] == PART_TEST)
+            continue;
+        if (last && !strcmp(last->patient, b->patient) && s->part[last - m->item] != s->part[order[i]])
+            ok =
+                err_set(err, ERR_INPUT, "'%s' and '%s' are of one patient but in two parts", last->id, b->id);
+        last = b;
     }
     free(order);
     return ok;

@@ -176,6 +176,27 @@ static void cautions(struct buf *b, const json_t *result)
     buf_adds(b, "Nothing here shows how it would do on other machines, other people or in practice.</p>\n");
 }
 
+/* Trained with --allow-leak. */
+static void leaks(struct buf *b, const json_t *run)
+{
+    const json_t *names = source_at(run, "data.leaks");
+    const size_t n = json_array_size(names);
+
+    if (!n)
+        return;
+    buf_addf(
+        b,
+        "<p class=\"caution\"><b>Trained with --allow-leak:</b> %zu patient%s of the data set %s both in its "
+        "train and in its test part, so results on the test part are better than on people the network "
+        "never saw: ",
+        n, n == 1 ? "" : "s", n == 1 ? "is" : "are");
+    for (size_t i = 0; i < n; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        html_textf(b, "%s%s", i ? ", " : "", name ? name : "");
+    }
+    buf_adds(b, ".</p>\n");
+}
+
 void section_summary(struct buf *b, const struct source *s)
 {
     const json_t *decisions = source_at(s->result, "decisions"), *data = source_at(s->result, "data");
@@ -199,5 +220,6 @@ void section_summary(struct buf *b, const struct source *s)
         html_text(b, s->folder);
         buf_adds(b, "</code> again.</p>\n");
     }
+    leaks(b, s->run);
     buf_adds(b, "</div>\n");
 }

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "data/leak.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -158,6 +159,27 @@ static bool inherit_split(struct folder *f, const struct train_job *job, bool *k
     return ok;
 }
 
+/* A network that saw a patient's other images is no stranger to his test image. */
+static bool check_leaks(const struct folder *f, const struct train_job *job, struct err *err)
+{
+    const char **patient;
+    size_t n = leak_patients(&patient, &f->manifest);
+    char *names = leak_text(patient, n);
+    bool ok = !n || job->allow_leak;
+
+    if (!ok)
+        err_set(
+            err, ERR_INPUT,
+            "%s: %zu patient%s both in train and in test (%s), so results on the test part would flatter; "
+            "--allow-leak trains all the same",
+            job->data, n, n == 1 ? " is" : "s are", names);
+    else if (n)
+        log_warn("%zu patient%s both in train and in test: %s", n, n == 1 ? " is" : "s are", names);
+    free(names);
+    free(patient);
+    return ok;
+}
+
 static bool decide_split(struct folder *f, const struct train_job *job, struct err *err)
 {
     const struct train_options *o = &job->options;
@@ -165,6 +187,8 @@ static bool decide_split(struct folder *f, const struct train_job *job, struct e
 
     if (!f->fresh)
         return run_split(&f->split, &f->run, &f->manifest, err);
+    if (!check_leaks(f, job, err))
+        return false;
     if (!inherit_split(f, job, &kept, err))
         return false;
     if (kept) {
@@ -254,12 +278,25 @@ static json_t *path_and(const char *path, const char *sha256)
     return json;
 }
 
+static json_t *leaks_json(const struct manifest *m)
+{
+    json_t *names = json_array();
+    const char **patient;
+    size_t n = leak_patients(&patient, m);
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(names, json_string(patient[i]));
+    free(patient);
+    return names;
+}
+
 static json_t *data_json(const struct folder *f, const struct train_job *job, const struct folder_plan *plan)
 {
     char *real = absolute(job->data ? job->data : "");
-    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I}", "path", job->data ? real : "", "manifest_sha256",
-                             f->manifest.sha256, "split_sha256", f->split_sha256, "train",
-                             (json_int_t)plan->train, "validation", (json_int_t)plan->validation);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:o}", "path", job->data ? real : "",
+                             "manifest_sha256", f->manifest.sha256, "split_sha256", f->split_sha256, "train",
+                             (json_int_t)plan->train, "validation", (json_int_t)plan->validation,
+                             "allow_leak", (int)job->allow_leak, "leaks", leaks_json(&f->manifest));
     free(real);
     return json;
 }

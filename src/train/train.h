@@ -41,6 +41,8 @@ struct train_job {
     /* Split again although init was trained on another split (which may put its training images into
      * validation). */
     bool new_split;
+    /* Train although patients of the data set are both in its official test part and outside of it. */
+    bool allow_leak;
     bool resume; /* the run goes on from the weights it was begun with, whatever init says */
     struct train_watcher watcher;
 };
