@@ -1,4 +1,4 @@
-// io/dicom.cc: DCMTK behind two C functions. The one file in C++, because DCMTK is.
+// io/dicom.cc: DCMTK behind three C functions. The one file in C++, because DCMTK is.
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmdata/dccodec.h>
@@ -7,6 +7,7 @@
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dcrledrg.h>
+#include <dcmtk/dcmdata/dcrleerg.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
 #include <dcmtk/oflog/oflog.h>
@@ -420,21 +421,122 @@ bool parse(struct dicom_info *out, struct image *words, const struct dicom_bytes
     return true;
 }
 
+// ---- writing ----
+
+// What every file of ours says: (0008,0016) SOP class and so on, empty where the standard wants the element.
+const struct {
+    Uint16 group, element;
+    const char *value;
+} FIXED[] = {
+    {0x0008, 0x0005, "ISO_IR 100"}, {0x0008, 0x0016, UID_SecondaryCaptureImageStorage},
+    {0x0008, 0x0020, "20160720"}, // study and content dates as the archive has them, the same for all
+    {0x0008, 0x0023, "20160426"},   {0x0008, 0x0030, ""},
+    {0x0008, 0x0050, ""},           {0x0008, 0x0064, "WSD"},
+    {0x0008, 0x0090, ""},           {0x0010, 0x0030, ""},
+    {0x0010, 0x0040, ""},           {0x0018, 0x0015, "BREAST"},
+    {0x0020, 0x0010, "DDSM"},       {0x0020, 0x0011, "1"},
+};
+
+// The element's value as text; false where there is nothing to write.
+bool field_text(char text[DICOM_TEXT], const struct dicom_info *info, const field &f)
+{
+    const char *from = (const char *)info + f.offset;
+    const bool is_pair = f.offset == offsetof(struct dicom_info, pixel_spacing_mm[0]) ||
+                         f.offset == offsetof(struct dicom_info, imager_pixel_spacing_mm[0]);
+    const bool is_window = f.element == 0x1050 || f.element == 0x1051;
+    const bool is_rescale = f.element == 0x1052 || f.element == 0x1053;
+
+    if (f.kind == TEXT) {
+        snprintf(text, DICOM_TEXT, "%s", from);
+        return *text != '\0';
+    }
+    if (f.kind == INTEGER) {
+        snprintf(text, DICOM_TEXT, "%d", *(const int *)from);
+        return f.offset != offsetof(struct dicom_info, frames) && (f.group == 0x0028 || *(const int *)from);
+    }
+    const double *value = (const double *)from;
+    snprintf(text, DICOM_TEXT, is_pair ? "%.10g\\%.10g" : "%.10g", value[0], is_pair ? value[1] : 0.);
+    if (is_rescale)
+        return info->rescale_slope != 0 && (info->rescale_slope != 1 || info->rescale_intercept != 0);
+    return is_window ? info->window_width > 0 : is_pair && value[0] > 0;
+}
+
+// Alternative places of a field and second values of a pair are left to the first.
+OFCondition fields_write(DcmDataset *data, const struct dicom_info *info)
+{
+    OFCondition c = EC_Normal;
+    char text[DICOM_TEXT];
+
+    for (const auto &f : FIXED)
+        if (c.good())
+            c = data->putAndInsertString(DcmTag(f.group, f.element), f.value);
+    for (const field &f : FIELDS) {
+        const DcmTag tag(f.group, f.element);
+        const bool taken = &f != FIELDS && f.offset == (&f - 1)->offset;
+        if (c.good() && f.group != 2 && f.position == 0 && !taken && field_text(text, info, f))
+            c = data->putAndInsertString(tag, text);
+    }
+    return c.good() ? data->putAndInsertString(DCM_PatientName, info->patient_id) : c;
+}
+
+OFCondition pixels_write(DcmDataset *data, const struct image *words)
+{
+    const unsigned long n = (unsigned long)image_pixels(words);
+
+    return words->type == IMAGE_U8 ? data->putAndInsertUint8Array(DCM_PixelData, image_u8(words), n)
+                                   : data->putAndInsertUint16Array(DCM_PixelData, image_u16(words), n);
+}
+
+bool save(const char *path, const struct image *words, const struct dicom_info *info, const char *comment,
+          struct err *err)
+{
+    const E_TransferSyntax syntax = DcmXfer(info->transfer_syntax).getXfer();
+    enum coding coding = NATIVE;
+    DcmFileFormat file;
+    DcmDataset *data = file.getDataset();
+
+    if (!coding_of(&coding, info, err))
+        return false;
+    if (coding != NATIVE && syntax != EXS_RLELossless)
+        return err_set(err, ERR_INPUT, "DICOM with transfer syntax %s is not written", info->transfer_syntax);
+    OFCondition c = fields_write(data, info);
+    if (c.good() && comment)
+        c = data->putAndInsertString(DCM_ImageComments, comment);
+    if (c.good())
+        c = pixels_write(data, words);
+    if (c.good())
+        c = data->chooseRepresentation(syntax, NULL);
+    if (c.good())
+        c = file.saveFile(path, syntax);
+    return c.good() || err_set(err, ERR_IO, "DICOM file cannot be written: %s", c.text());
+}
+
 } // namespace
 
 void dicom_library_start(void)
 {
-    static bool started;
+    static const bool started = [] { // once, whichever thread comes first
+        OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+        dcmDataDict.rdlock(); // loads it
+        dcmDataDict.rdunlock();
+        DcmRLEDecoderRegistration::registerCodecs();
+        DcmRLEEncoderRegistration::registerCodecs();
+        DJDecoderRegistration::registerCodecs();
+        DJLSDecoderRegistration::registerCodecs();
+        return true;
+    }();
+    (void)started;
+}
 
-    if (started)
-        return;
-    started = true;
-    OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-    dcmDataDict.rdlock(); // loads it
-    dcmDataDict.rdunlock();
-    DcmRLEDecoderRegistration::registerCodecs();
-    DJDecoderRegistration::registerCodecs();
-    DJLSDecoderRegistration::registerCodecs();
+bool dicom_save(const char *path, const struct image *words, const struct dicom_info *info,
+                const char *comment, struct err *err)
+{
+    dicom_library_start();
+    try {
+        return save(path, words, info, comment, err);
+    } catch (const std::bad_alloc &) {
+        return err_set(err, ERR_LIMIT, "not enough memory to write a DICOM file");
+    }
 }
 
 bool dicom_parse(struct dicom_info *info, struct image *words, const struct dicom_bytes *file, int frame,

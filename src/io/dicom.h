@@ -1,4 +1,4 @@
-/* io/dicom.h: grey images in DICOM files.
+/* io/dicom.h: grey images in DICOM files, read and written.
  *
  * Read are all transfer syntaxes a mammogram comes in: implicit and explicit little endian, explicit big
  * endian, deflated (1.2.840.10008.1.2, .1, .2, .1.99), RLE (.5), JPEG with 8 and 12 bits (.4.50, .4.51),
@@ -77,6 +77,21 @@ bool dicom_read_info(struct dicom_info *info, const char *path, struct err *err)
 /* True when these first bytes of a file (256 are enough) are DICOM's: "DICM" at 128, or elements of group 2
  * or 8 at the very beginning in little endian. */
 bool dicom_is_likely(const void *bytes, size_t n);
+
+/* Writes one frame: stored values as DICOM_RAW gives them, U8 or U16. What dicom_read then tells is what info
+ * has, its texts, spacings, window, rescale and instance number; rows, columns, samples and bits_allocated
+ * come from the image, high_bit is bits_stored - 1. bits_stored 0 means all bits, photometric "" MONOCHROME2,
+ * transfer_syntax "" explicit little endian; the uncompressed ones (1.2.840.10008.1.2, .1, .2, .1.99) and RLE
+ * (.5) are written. The three UIDs must be there (asserted); laterality goes to Laterality. The rest is as in
+ * the archive's digitised films: a Secondary Capture, ConversionType WSD, BodyPartExamined BREAST,
+ * PatientName as patient_id. comment becomes ImageComments; NULL for none. The same arguments give the same
+ * bytes. From any thread, in this very process: not while another thread makes the first child process. */
+bool dicom_write(const char *path, const struct image *words, const struct dicom_info *info,
+                 const char *comment, struct err *err);
+
+enum { DICOM_UID_TEXT = 65 };
+/* A unique identifier that follows from a text: 2.25 and a UUID of its SHA-256 (DICOM PS3.5 B.2). */
+void dicom_uid(char uid[DICOM_UID_TEXT], const char *text);
 
 /* Makes child processes before they are needed; see sandbox_start. Never needed, but good before much memory
  * is taken. */

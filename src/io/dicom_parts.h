@@ -1,5 +1,5 @@
-/* io/dicom_parts.h: inside io only (and for its tests): the parts of the DICOM reader, in this very process.
- */
+/* io/dicom_parts.h: inside io only (and for its tests): the parts of the DICOM reader and writer, in this
+ * very process. */
 #ifndef CLEARMASS_IO_DICOM_PARTS_H
 #define CLEARMASS_IO_DICOM_PARTS_H
 
@@ -23,6 +23,10 @@ void dicom_library_start(void);
  * says otherwise than the header. Both outputs are untouched on failure. */
 bool dicom_parse(struct dicom_info *info, struct image *words, const struct dicom_bytes *file, int frame,
                  struct err *err);
+
+/* Writes a file of words with everything info says, which is complete and agrees with them. */
+bool dicom_save(const char *path, const struct image *words, const struct dicom_info *info,
+                const char *comment, struct err *err);
 
 /* Turns words as dicom_parse gives them into tones, in place. */
 void dicom_tone_apply(struct image *words, const struct dicom_info *info, enum dicom_tone tone);
