@@ -393,6 +393,23 @@ static void texts_of_the_header(void **state)
     assert_true(i.frames == 1 && i.samples == 1 && i.rescale_slope == 1);
 }
 
+/* An element out of order, here one behind the pixel data's place, does not end the header. */
+static void elements_out_of_order(void **state)
+{
+    static const struct make_layout L = GREY(2, 1, 16, 12, 11, 0);
+    struct make m = make_begin(MAKE_EXPLICIT);
+    struct dicom_info i;
+
+    (void)state;
+    make_text(&m, 0xff11, 0x0020, "LO", "early");
+    make_header(&m, &L);
+    make_pixels(&m, &L, (uint16_t[]){4095, 0}, 2);
+    const char *path = store(&m, "order");
+    assert_true(dicom_read_info(&i, path, NULL));
+    assert_true(i.rows == 1 && i.columns == 2 && i.bits_stored == 12);
+    samples_are(path, DICOM_RAW, IMAGE_U16, (uint16_t[]){4095, 0});
+}
+
 /* ---- Damaged files ---- */
 
 static void refused(const char *path, enum err_kind kind, const char *text)
@@ -666,6 +683,7 @@ int main(void)
         cmocka_unit_test(frames_are_chosen),
         cmocka_unit_test(bare_data_sets),
         cmocka_unit_test(texts_of_the_header),
+        cmocka_unit_test(elements_out_of_order),
         cmocka_unit_test(layouts_refused),
         cmocka_unit_test(what_is_no_file),
         cmocka_unit_test(huge_claims),

@@ -406,13 +406,16 @@ bool pixels_read(struct image *words, struct dicom_info *info, DcmDataset *data,
 bool parse(struct dicom_info *out, struct image *words, const struct dicom_bytes *from, int frame,
            struct err *err)
 {
-    DcmFileFormat file;
+    DcmFileFormat file, whole;
     struct dicom_info info;
     struct image im = IMAGE_INIT;
 
     if (!load(file, from, !words, err))
         return false;
     info_read(&info, file);
+    // Where elements are not in order, the header may go on behind what looks like its end.
+    if (!words && info.rows == 0 && info.columns == 0 && load(whole, from, false, NULL))
+        info_read(&info, whole);
     if (!size_check(&info, err) || (words && !pixels_read(&im, &info, file.getDataset(), frame, err)))
         return false;
     if (words)
