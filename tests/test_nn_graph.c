@@ -134,6 +134,29 @@ static void test_dropout_factors(void **state)
     free(b);
 }
 
+/* At a node without slots, at one with them, and before the first. */
+static void test_cut(void **state)
+{
+    (void)state;
+    struct nn_graph g = NN_GRAPH_INIT;
+    nn_id x = nn_input(&g, (struct nn_shape){3, 8, 8});
+    const nn_id conv = nn_conv2d(&g, x, "conv", (struct nn_conv){.filters = 4, .kernel = 3, .pad = 1});
+    const nn_id relu = nn_relu(&g, conv);
+    nn_dense(&g, nn_global_avgpool(&g, relu), "fc", 2);
+    assert_int_equal(g.n_values, 3 * 4 * 9 + 4 + 4 * 2 + 2);
+    nn_graph_cut(&g, relu);
+    assert_int_equal(g.n_nodes, relu + 1);
+    assert_int_equal(g.n_slots, 2);
+    assert_int_equal(g.n_values, 3 * 4 * 9 + 4);
+    assert_null(nn_graph_slot(&g, "fc/kernel"));
+    nn_graph_cut(&g, conv);
+    assert_int_equal(g.n_values, 3 * 4 * 9 + 4);
+    nn_graph_cut(&g, x);
+    assert_int_equal(g.n_nodes, 1);
+    assert_int_equal(g.n_values, 0);
+    nn_graph_release(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_slots),
         cmocka_unit_test(test_initial_values),
         cmocka_unit_test(test_dropout_factors),
+        cmocka_unit_test(test_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,6 +216,14 @@ nn_id nn_spatial_dropout(struct nn_graph *g, nn_id x, float rate)
     return id;
 }
 
+void nn_graph_cut(struct nn_graph *g, nn_id x)
+{
+    assert(x >= 0 && x < g->n_nodes);
+    g->n_nodes = x + 1;
+    g->n_slots = g->node[x].slot + g->node[x].n_slots;
+    g->n_values = g->n_slots > 0 ? g->slot[g->n_slots - 1].offset + g->slot[g->n_slots - 1].count : 0;
+}
+
 size_t nn_graph_count(const struct nn_graph *g)
 {
     return g->n_values;

@@ -121,6 +121,9 @@ nn_id nn_global_avgpool(struct nn_graph *g, nn_id x);
 nn_id nn_dense(struct nn_graph *g, nn_id x, const char *name, int units);
 nn_id nn_spatial_dropout(struct nn_graph *g, nn_id x, float rate);
 
+/* Forgets every node after x, so that x is the output, and their slots, whose values are the last ones. */
+void nn_graph_cut(struct nn_graph *g, nn_id x);
+
 /* Numbers in all slots, and in the trainable ones. */
 size_t nn_graph_count(const struct nn_graph *g);
 size_t nn_graph_count_trainable(const struct nn_graph *g);
