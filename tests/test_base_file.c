@@ -286,6 +286,28 @@ static void sha256_known_answers(void **state)
     assert_string_equal(e.text, "a: No such file or directory");
 }
 
+/* RFC 1321, A.5 */
+static void md5_known_answers(void **state)
+{
+    (void)state;
+    static const char *const known[][2] = {
+        {"", "d41d8cd98f00b204e9800998ecf8427e"},
+        {"message digest", "f96b697d7cb7938d525a2f31aaf161d0"},
+        {"12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+         "57edf4a22be3c955ac49da2e2107b67a"}};
+    char text[FILE_MD5_TEXT];
+    struct err e = ERR_INIT;
+
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(file_write("a", known[i][0], strlen(known[i][0]), &e));
+        assert_true(file_md5("a", text, &e));
+        assert_string_equal(text, known[i][1]);
+    }
+    unlink("a");
+    assert_false(file_md5("a", text, &e));
+    assert_string_equal(e.text, "a: No such file or directory");
+}
+
 static void json_keeps_numbers_and_order(void **state)
 {
     (void)state;
@@ -349,6 +371,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(folders_and_lists, setup, teardown),
         cmocka_unit_test(names),
         cmocka_unit_test_setup_teardown(sha256_known_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(md5_known_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(json_keeps_numbers_and_order, setup, teardown),
         cmocka_unit_test_setup_teardown(json_faults_name_path_and_line, setup, teardown),
     };

@@ -237,20 +237,21 @@ bool file_copy(const char *from, const char *to, struct err *err)
     return file_out_commit(&o, err);
 }
 
-static void hexadecimal(const unsigned char *bytes, char text[FILE_SHA256_TEXT])
+static void hexadecimal(const unsigned char *bytes, unsigned n, char *text)
 {
-    for (int i = 0; i < 32; i++)
+    for (unsigned i = 0; i < n; i++)
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
 }
 
 void file_sha256_bytes(const void *bytes, size_t n, char text[FILE_SHA256_TEXT])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
-    int done = EVP_Digest(bytes, n, digest, NULL, EVP_sha256(), NULL);
+    unsigned length;
+    int done = EVP_Digest(bytes, n, digest, &length, EVP_sha256(), NULL);
 
     assert(done == 1);
     (void)done;
-    hexadecimal(digest, text);
+    hexadecimal(digest, length, text);
 }
 
 static bool piece_hash(void *context, const void *bytes, size_t n)
@@ -258,20 +259,32 @@ static bool piece_hash(void *context, const void *bytes, size_t n)
     return EVP_DigestUpdate(context, bytes, n) == 1;
 }
 
-bool file_sha256(const char *path, char text[FILE_SHA256_TEXT], struct err *err)
+/* text has room for the digits of this kind of hash and a NUL. */
+static bool hash_file(const char *path, const EVP_MD *kind, char *text, struct err *err)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
 
     assert(context);
-    int started = EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    int started = EVP_DigestInit_ex(context, kind, NULL);
     assert(started == 1);
     (void)started;
     bool ok = each_piece(path, piece_hash, context, err);
-    if (ok && EVP_DigestFinal_ex(context, digest, NULL) == 1)
-        hexadecimal(digest, text);
+    if (ok && EVP_DigestFinal_ex(context, digest, &length) == 1)
+        hexadecimal(digest, length, text);
     EVP_MD_CTX_free(context);
     return ok;
+}
+
+bool file_sha256(const char *path, char text[FILE_SHA256_TEXT], struct err *err)
+{
+    return hash_file(path, EVP_sha256(), text, err);
+}
+
+bool file_md5(const char *path, char text[FILE_MD5_TEXT], struct err *err)
+{
+    return hash_file(path, EVP_md5(), text, err);
 }
 
 bool file_exists(const char *path)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdint.h>
 
-enum { FILE_SHA256_TEXT = 65 }; /* 64 hexadecimal digits and a NUL */
+enum { FILE_SHA256_TEXT = 65, FILE_MD5_TEXT = 33 }; /* hexadecimal digits and a NUL */
 
 /* Reads a regular file of at most limit bytes (0: no limit). *out is replaced on success and untouched on
  * failure. */
@@ -67,5 +67,7 @@ bool file_has_ext(const char *path, const char *ext);
 /* SHA-256 as lower-case hexadecimal text. */
 void file_sha256_bytes(const void *bytes, size_t n, char text[FILE_SHA256_TEXT]);
 bool file_sha256(const char *path, char text[FILE_SHA256_TEXT], struct err *err);
+/* MD5 alike: for files that others have published with it. */
+bool file_md5(const char *path, char text[FILE_MD5_TEXT], struct err *err);
 
 #endif

@@ -1,11 +1,14 @@
 #include "cli/cli.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/weights_fetch.h"
 #include "io/safetensors.h"
 #include "model/checkpoint.h"
 #include "model/keras.h"
+#include "model/published.h"
 #include "run/run.h"
 
 #include <argp.h>
@@ -13,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KEY_FROM = 256, KEY_MD5 };
 enum { MOST_WORDS = 3, SHAPES = 160, NAME_WIDTH = 32, SHAPE_WIDTH = 44 };
 
 struct arguments {
@@ -20,6 +24,7 @@ struct arguments {
     int n_words;
     const struct model *network;
     bool partial;
+    const char *from, *md5;
 };
 
 /* A network and its numbers, wherever they came from. */
@@ -201,9 +206,8 @@ static void tell_import(const struct keras_fit *f, const char *out)
         log_info("Theano's kernels were turned round");
 }
 
-static bool import(const struct arguments *a, struct err *err)
+static bool import_file(const struct arguments *a, const char *path, const char *to, struct err *err)
 {
-    const char *path = a->word[1], *to = a->word[2];
     const struct keras_options options = {.network = a->network, .partial = a->partial};
     struct hdf5_weights w = HDF5_WEIGHTS_INIT;
     struct keras_fit f = KERAS_FIT_INIT;
@@ -225,6 +229,24 @@ out:
     json_decref(meta);
     keras_release(&f);
     hdf5_release(&w);
+    return ok;
+}
+
+static bool import(const struct arguments *a, struct err *err)
+{
+    return import_file(a, a->word[1], a->word[2], err);
+}
+
+static bool fetch(const struct arguments *a, struct err *err)
+{
+    const struct weights_fetch f = {a->word[1], a->from, a->md5};
+    char *path = NULL;
+
+    if (!weights_fetch(&path, &f, err))
+        return false;
+    printf("%s\n", path);
+    const bool ok = a->n_words < 3 || import_file(a, path, a->word[2], err);
+    free(path);
     return ok;
 }
 
@@ -256,13 +278,14 @@ static bool show(const struct arguments *a, struct err *err)
 
 static const struct verb {
     const char *name, *words; /* words: what must follow it */
-    int n_words;              /* with the verb itself */
+    int least, most;          /* words, with the verb itself */
     const char *out_types;    /* of the last word, NULL: any */
     bool (*work)(const struct arguments *a, struct err *err);
 } VERBS[] = {
-    {"show", "FILE", 2, NULL, show},
-    {"import", "FILE.h5 OUT.safetensors", 3, "safetensors", import},
-    {"export", "RUN|FILE.safetensors OUT.h5|OUT.safetensors", 3, "h5 safetensors", export},
+    {"show", "FILE", 2, 2, NULL, show},
+    {"fetch", "NAME [OUT.safetensors]", 2, 3, "safetensors", fetch},
+    {"import", "FILE.h5 OUT.safetensors", 3, 3, "safetensors", import},
+    {"export", "RUN|FILE.safetensors OUT.h5|OUT.safetensors", 3, 3, "h5 safetensors", export},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -273,18 +296,32 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
+/* "h5 safetensors" and "a.h5" */
+static bool has_type(const char *path, const char *types)
+{
+    char *copy = mem_copy_string(types), *rest = copy, *type;
+    bool found = false;
+
+    while (!found && (type = strsep(&rest, " ")) != NULL)
+        found = file_has_ext(path, type);
+    free(copy);
+    return found;
+}
+
 static void check_words(const struct arguments *a, struct argp_state *state)
 {
     const struct verb *v = find_verb(a->word[0]);
+    struct err err = ERR_INIT;
 
     if (!v)
-        argp_error(state, "show, import or export?");
-    else if (a->n_words != v->n_words)
+        argp_error(state, "show, fetch, import or export?");
+    else if (a->n_words < v->least || a->n_words > v->most)
         argp_error(state, "usage: weights %s %s", v->name, v->words);
-    else if (v->out_types && !file_has_ext(a->word[2], "safetensors") &&
-             !(strstr(v->out_types, "h5") && file_has_ext(a->word[2], "h5")))
-        argp_error(state, "'%s' should end in .%s", a->word[2],
-                   strstr(v->out_types, "h5") ? "h5 or .safetensors" : "safetensors");
+    else if (v->out_types && a->n_words == 3 && !has_type(a->word[2], v->out_types))
+        argp_error(state, "'%s' should end as in: weights %s %s", a->word[2], v->name, v->words);
+    else if (v->work == fetch &&
+             !weights_fetch_check(&(struct weights_fetch){a->word[1], a->from, a->md5}, &err))
+        argp_error(state, "%s", err.text);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -300,6 +337,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'p':
         a->partial = true;
         return 0;
+    case KEY_FROM:
+        a->from = arg;
+        return 0;
+    case KEY_MD5:
+        a->md5 = arg;
+        return 0;
     case ARGP_KEY_ARG:
         if (a->n_words == MOST_WORDS)
             argp_error(state, "'%s' is one too many", arg);
@@ -313,21 +356,45 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* The text at the end of --help, with what can be fetched. */
+static char *add_published(int key, const char *text, void *input)
+{
+    struct buf b = BUF_INIT;
+
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC)
+        return (char *)text; /* argp's way of saying: unchanged */
+    buf_adds(&b, "NAME is one of:\n");
+    for (size_t i = 0; published_at(i); i++)
+        buf_addf(&b, "  %-18s %s\n", published_at(i)->name, published_at(i)->what);
+    buf_addf(&b, "\n%s", text);
+    return b.data;
+}
+
 int cmd_weights(int argc, char **argv)
 {
     static const struct argp_option OPTIONS[] = {
         {"network", 'n', "NAME", 0, "import: what the file must hold; else it is recognised", 0},
         {"partial", 'p', NULL, 0, "import: layers that a ResNet's file lacks get initial values", 0},
+        {"from", KEY_FROM, "URL", 0,
+         "fetch: from this http, https or file address instead of the published one", 0},
+        {"md5", KEY_MD5, "SUM", 0,
+         "fetch: with --from, a file of your own with this MD5 under a NAME of your own", 0},
         {0}};
     static const struct argp ARGP = {
-        OPTIONS,
-        parse,
-        "show FILE\nimport FILE.h5 OUT.safetensors\nexport RUN|FILE.safetensors OUT.h5|OUT.safetensors",
-        "Weights of networks: what a file holds and which network it fits; Keras' HDF5 files in and out."
-        "\vWhat is imported serves as 'train segment --init OUT.safetensors'.\n" CLI_DISCLAIMER,
-        NULL,
-        NULL,
-        NULL};
+        .options = OPTIONS,
+        .parser = parse,
+        .args_doc = "show FILE\nfetch NAME [OUT.safetensors]\nimport FILE.h5 OUT.safetensors\n"
+                    "export RUN|FILE.safetensors OUT.h5|OUT.safetensors",
+        .doc = "Weights of networks: what a file holds and which network it fits; published weights from the "
+               "web; "
+               "Keras' HDF5 files in and out."
+               "\vWhat is fetched is checked by its MD5 and kept in ~/.cache/clearmass/weights (or below "
+               "XDG_CACHE_HOME); a download that breaks off goes on with the same command. Proxies are taken "
+               "from the "
+               "environment (https_proxy). What is imported serves as 'train segment --init "
+               "OUT.safetensors'.\n" CLI_DISCLAIMER,
+        .help_filter = add_published};
     struct arguments a = {.n_words = 0};
     struct err err = ERR_INIT;
 

@@ -17,7 +17,7 @@ static const struct cli_command COMMANDS[] = {
     {"explain", "judge single images and show why", cmd_explain},
     {"dicom", "look at single DICOM files", cmd_dicom},
     {"model", "list a network's layers and parameters", cmd_model},
-    {"weights", "look at, import and export weights (Keras HDF5, safetensors)", cmd_weights},
+    {"weights", "look at, fetch, import and export weights", cmd_weights},
 };
 
 enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
