@@ -2,7 +2,6 @@
 
 #include "base/csv.h"
 #include "base/json.h"
-#include "data/crop.h"
 #include "data/dataset.h"
 #include "data/parallel.h"
 #include "io/image_file.h"
@@ -107,13 +106,6 @@ static void check_item(const struct manifest *m, const struct data_item *item, i
         /* 20 x 10, a quarter of 20 more on each side: columns 5..34, rows 0..19 */
         assert_int_equal(im.width, 30);
         assert_int_equal(im.height, 20);
-        /* and the mask's part there: the region begins 5 columns in, at row 5 */
-        must(image_read(&im, in(m->folder, item->mask), &err), err);
-        must(crop_mask(&im, &im, crop_margin(m->folder), &err), err);
-        assert_true(im.width == 30 && im.height == 20 && im.type == IMAGE_U8);
-        for (int k = 0; k < 30 * 20; k++)
-            assert_int_equal(image_u8(&im)[k],
-                             k % 30 >= 5 && k % 30 < 25 && k / 30 >= 5 && k / 30 < 15 ? 255 : 0);
     } else {
         assert_string_equal(item->mask, "");
         assert_string_equal(item->crop, "");
@@ -142,19 +134,6 @@ static void a_folder_is_made_from_many_threads(void **state)
     check_tables(folder);
     assert_false(file_exists(in(folder, "unfinished.txt")));
     manifest_release(&m);
-}
-
-static void the_usual_margin(void **state)
-{
-    struct image empty = flat(3, 3, IMAGE_U8, 0);
-    struct err err = ERR_INIT;
-
-    assert_true(crop_margin(in(*state, "nowhere")) == .1);
-    const struct image_box b = crop_box((struct image_box){10, 10, 25, 40}, .1, 26, 100);
-    assert_true(b.x0 == 7 && b.x1 == 26 && b.y0 == 7 && b.y1 == 43);
-    assert_false(crop_mask(&empty, &empty, .1, &err));
-    assert_string_equal(err.text, "an empty mask has no crop");
-    image_release(&empty);
 }
 
 static void only_its_own_folder_is_taken(void **state)
@@ -250,7 +229,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_folder_is_made_from_many_threads, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(the_usual_margin, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(only_its_own_folder_is_taken, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(an_unfinished_folder_is_begun_again, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(ids_are_checked, make_folder, remove_folder),

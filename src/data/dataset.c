@@ -2,7 +2,6 @@
 
 #include "base/csv.h"
 #include "base/mem.h"
-#include "data/crop.h"
 #include "data/dataset_journal.h"
 #include "image/regions.h"
 #include "image/warp.h"
@@ -396,7 +395,10 @@ static bool write_part(const struct dataset *d, const char *sub, const char *id,
 bool dataset_cut(const struct dataset *d, struct image *out, const struct image *grey, struct image_box box,
                  struct err *err)
 {
-    return image_crop(out, grey, crop_box(box, d->margin, grey->width, grey->height), err);
+    int w = box.x1 - box.x0, h = box.y1 - box.y0;
+    int margin = (int)(d->margin * (w > h ? w : h) + .5);
+
+    return image_crop(out, grey, image_box_grow(box, margin, grey->width, grey->height), err);
 }
 
 static bool write_crop(const struct dataset *d, struct data_item *item, const struct image *grey,
