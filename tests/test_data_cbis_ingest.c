@@ -1,10 +1,14 @@
 /* Whole downloads: pairs, layouts, faults, strange folders, going on. */
 #include "data_cbis_help.h"
 
+#include "base/stop.h"
+
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define FILM "Mass-Training_P_00001_LEFT_CC"
 
@@ -303,7 +307,40 @@ static void make_mess(const char *folder)
     assert_int_equal(symlink(".", in(folder, "download/mess/loop")), 0);
     assert_int_equal(symlink("../..", in(folder, "download/mess/up")), 0);
     assert_int_equal(symlink("nowhere", in(folder, "download/mess/dangling")), 0);
+    assert_int_equal(symlink("/dev/zero", in(folder, "download/mess/endless.dcm")), 0);
+    assert_int_equal(symlink("/proc/self/mem", in(folder, "download/mess/fails.dcm")), 0);
     assert_int_equal(mkfifo(in(folder, "download/mess/pipe.dcm"), 0600), 0);
+    write_text(in(folder, "download/mess/\xff\xfe .txt"), "not even UTF-8");
+    write_text(in(folder, "download/secret/inside.dcm"), "x");
+    write_text(in(folder, "download/mess/secret.dcm"), "x");
+    assert_int_equal(chmod(in(folder, "download/mess/secret.dcm"), 0), 0);
+    assert_int_equal(chmod(in(folder, "download/secret"), 0), 0);
+}
+
+/* In a child that is not root, from whom nothing is secret. */
+static void ingest_as_nobody(const char *folder, const char *out)
+{
+    enum { NOBODY = 65534 };
+    const char *tables[] = {in(folder, "mass_train.csv")};
+    const struct ingest_cbis how = {
+        .source = in(folder, "download"), .table = tables, .tables = 1, .folder = out, .margin = .1};
+    const bool root = geteuid() == 0;
+    int status;
+
+    if (root)
+        assert_int_equal(chown(folder, NOBODY, NOBODY) | chown(in(folder, "download"), NOBODY, NOBODY), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct ingest_cbis_result r;
+        struct err err = ERR_INIT;
+        bool ok = (!root || !setuid(NOBODY)) && ingest_cbis(&r, &how, &err);
+        if (!ok)
+            fprintf(stderr, "%s\n", err.text);
+        _exit(!ok || r.counts.images != 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(chmod(in(folder, "download/secret"), 0700), 0);
 }
 
 static void a_mess_is_listed_and_harms_nothing(void **state)
@@ -315,9 +352,14 @@ static void a_mess_is_listed_and_harms_nothing(void **state)
     make_table(in(*state, "mass_train.csv"), rows, 1);
     add_full(*state, odd, (struct made_dicom){.description = "full mammogram images"});
     add_mask(*state, "download/" FILM "_1/1-2.dcm", roi(1, 2), (struct image_box){1, 2, 9, 8});
-    struct ingest_cbis_result r = ingest(*state, out, false);
-    assert_int_equal(r.counts.images, 1);
+    ingest_as_nobody(*state, out);
     want_box(in(out, "roi/" FILM "_1.tif"), 60, 90, (struct image_box){1, 2, 9, 8});
+    want_audit(out, "mess/secret.dcm", "lost", "Permission denied");
+    want_audit(out, "secret", "lost", "Permission denied");
+    want_audit(out, "mess/endless.dcm", "skipped", "");
+    want_audit(out, "mess/fails.dcm", "lost", "a file that cannot be read");
+    want_audit(out, "mess/\xff\xfe .txt", "skipped", "no DICOM file");
+    want_audit(out, "mess/a \"b\",\nc.txt", "skipped", "no DICOM file");
     want_audit(out, "an \"odd\",\nfolder/1-1.dcm", "used", "full/" FILM ".tif");
     want_audit(out, "mess/pipe.dcm", "skipped", "a pipe");
     want_audit(out, "mess/dangling", "skipped", "cannot be looked at");
@@ -445,6 +487,66 @@ static void an_interrupted_call_goes_on(void **state)
     assert_false(file_exists(in(out, "unfinished.txt")));
 }
 
+/* Where a child is told to end while it works; SIGINT as a user sends it. */
+static void interrupt(const char *folder, const char *out, int signal_number, useconds_t after)
+{
+    const char *const tables[] = {in(folder, "mass_train.csv")};
+    const struct ingest_cbis how = {
+        .source = in(folder, "download"), .table = tables, .tables = 1, .folder = out, .margin = .1};
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct ingest_cbis_result r;
+        struct err err = ERR_INIT;
+        const int nowhere = open("/dev/null", O_WRONLY);
+        dup2(nowhere, STDERR_FILENO);
+        stop_install();
+        bool ok = ingest_cbis(&r, &how, &err);
+        /* killed after the end: there is a data set already */
+        _exit(ok || err.kind == ERR_CANCELLED || strstr(err.text, "already") ? 0 : 1);
+    }
+    usleep(after);
+    kill(child, signal_number);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) ? WTERMSIG(status) == signal_number : WEXITSTATUS(status) == 0);
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Wherever it is cut, as often as it is, the same bytes come out in the end. */
+static void a_call_killed_at_any_moment_goes_on(void **state)
+{
+    enum { TIMES = 16 };
+    const char *whole = in(*state, "whole"), *cut = in(*state, "cut");
+    int unfinished = 0;
+
+    make_films(*state);
+    const double begin = seconds_now();
+    ingest(*state, whole, false);
+    const double took = seconds_now() - begin;
+    for (int i = 0; i < TIMES; i++) {
+        nftw(cut, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        for (int again = 0; again < 2; again++)
+            interrupt(*state, cut, i % 2 ? SIGINT : SIGKILL,
+                      (useconds_t)(1e6 * took * (i + .5 + again * .25) / TIMES));
+        if (!file_exists(in(cut, "manifest.csv")) || file_exists(in(cut, "unfinished.txt"))) {
+            unfinished++;
+            ingest(*state, cut, false);
+        }
+        char *command = mem_printf("diff -r '%s' '%s'", whole, cut);
+        assert_int_equal(system(command), 0);
+        free(command);
+    }
+    assert_in_range(unfinished, TIMES / 4, TIMES);
+}
+
 /* Other options make everything anew. */
 static void another_call_begins_again(void **state)
 {
@@ -549,6 +651,7 @@ int main(void)
         TEST(a_mess_is_listed_and_harms_nothing),
         TEST(patients_in_two_parts_are_named),
         TEST(an_interrupted_call_goes_on),
+        TEST(a_call_killed_at_any_moment_goes_on),
         TEST(another_call_begins_again),
         TEST(calls_that_make_no_sense_are_told),
         TEST(a_tree_with_faults_is_right),

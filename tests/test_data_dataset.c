@@ -179,6 +179,51 @@ static void an_unfinished_folder_is_begun_again(void **state)
     manifest_release(&m);
 }
 
+/* What a call killed while it wrote the very first file leaves; and one killed among the tables. */
+static void half_written_files_are_no_hindrance(void **state)
+{
+    const char *folder = in(*state, "data");
+    struct err err = ERR_INIT;
+
+    write_text(in(folder, ".unfinished.txt.partial-7-0"), "This");
+    struct dataset *d = begun(folder);
+    assert_false(file_exists(in(folder, ".unfinished.txt.partial-7-0")));
+    dataset_close(d);
+    write_text(in(folder, ".sources.csv.partial-7-1"), "id");
+    d = begun(folder);
+    must(add(d, 1, &err), err);
+    must(dataset_finish(d, &err), err);
+    dataset_close(d);
+    assert_false(file_exists(in(folder, ".sources.csv.partial-7-1")));
+    write_text(in(*state, "other/.unfinished.txt.partial-7-0"), "This");
+    write_text(in(*state, "other/mine"), "x");
+    assert_null(dataset_begin(in(*state, "other"), &(struct dataset_options){.command = "t"}, &err));
+    assert_contains(err.text, "is not empty");
+}
+
+static bool no_page(const char *folder, struct err *err)
+{
+    assert_true(file_exists(in(folder, "manifest.csv")));
+    return err_set(err, ERR_IO, "no page");
+}
+
+static void without_its_page_a_set_is_not_finished(void **state)
+{
+    const char *folder = in(*state, "data");
+    struct err err = ERR_INIT;
+    struct dataset *d =
+        dataset_begin(folder, &(struct dataset_options){.command = "t", .page = no_page}, &err);
+
+    assert_non_null(d);
+    must(add(d, 1, &err), err);
+    assert_false(dataset_finish(d, &err));
+    assert_string_equal(err.text, "no page");
+    assert_true(file_exists(in(folder, "unfinished.txt")));
+    dataset_close(d);
+    dataset_close(begun(folder));
+    assert_false(file_exists(in(folder, "manifest.csv")));
+}
+
 static void ids_are_checked(void **state)
 {
     struct image im = flat(3, 3, IMAGE_U16, 0);
@@ -231,6 +276,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_folder_is_made_from_many_threads, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(only_its_own_folder_is_taken, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(an_unfinished_folder_is_begun_again, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(half_written_files_are_no_hindrance, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(without_its_page_a_set_is_not_finished, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(ids_are_checked, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_full_disk_is_told, make_folder, remove_folder),
     };

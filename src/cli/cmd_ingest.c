@@ -181,11 +181,16 @@ static void print_cbis(const struct ingest_cbis_result *r, const char *folder)
            r->repaired, r->doubtful, r->lost, r->skipped, folder);
 }
 
+static bool write_audit(const char *folder, struct err *err)
+{
+    return audit_write(folder, NULL, err);
+}
+
 static int run_cbis(int argc, char **argv)
 {
     static const struct argp ARGP = {
         .options = CBIS_OPTIONS, .parser = parse_cbis, .args_doc = "DOWNLOAD OUT", .doc = CBIS_DOC};
-    struct cbis_arguments a = {.in = {.margin = DATASET_MARGIN_PERCENT / 100.}};
+    struct cbis_arguments a = {.in = {.margin = DATASET_MARGIN_PERCENT / 100., .page = write_audit}};
     struct ingest_cbis_result result;
     struct err err = ERR_INIT;
     int code = CLI_DONE;
@@ -197,8 +202,6 @@ static int run_cbis(int argc, char **argv)
         code = cli_fail(&err);
     } else {
         print_cbis(&result, a.in.folder);
-        if (!audit_write(a.in.folder, NULL, &err))
-            code = cli_fail(&err);
     }
     free(a.table);
     return code;

@@ -38,6 +38,7 @@ struct dataset {
     char *folder, *command;
     double margin;
     bool patients_unknown;
+    dataset_page *page;
     json_t *options, *told; /* told: further keys of dataset.json */
     pthread_mutex_t lock;   /* guards what follows; a row not whole belongs to the thread that adds it */
     struct row **row;
@@ -85,6 +86,7 @@ static bool clear_unfinished(const char *folder, bool keep, struct err *err)
         ok = err_errno(err);
         err_at(err, "%s", manifest);
     }
+    ok = ok && clear_folder(folder, true, err);
     for (int k = 0; k < N_FOLDERS && ok; k++) {
         char *path = file_join(folder, FOLDER[k]);
         ok = clear_folder(path, keep, err);
@@ -94,11 +96,14 @@ static bool clear_unfinished(const char *folder, bool keep, struct err *err)
     return ok;
 }
 
-/* True when the folder is new, empty or an unfinished data set, which *unfinished tells. */
+/* True when the folder is new, empty or an unfinished data set, which *unfinished tells. A call killed at its
+ * very beginning leaves nothing but the mark, half written. */
 static bool folder_is_ours(const char *folder, bool *unfinished, struct err *err)
 {
+    static const char MARK_PARTIAL[] = "." UNFINISHED ".partial-";
     struct file_list names = FILE_LIST_INIT;
     bool ok = true, whole = false;
+    size_t marks = 0;
 
     *unfinished = false;
     if (!file_exists(folder))
@@ -108,7 +113,9 @@ static bool folder_is_ours(const char *folder, bool *unfinished, struct err *err
     for (size_t i = 0; i < names.count; i++) {
         *unfinished |= !strcmp(names.name[i], UNFINISHED);
         whole |= !strcmp(names.name[i], "manifest.csv");
+        marks += !strncmp(names.name[i], MARK_PARTIAL, sizeof MARK_PARTIAL - 1);
     }
+    *unfinished |= names.count && marks == names.count;
     if (whole && !*unfinished)
         ok = err_set(err, ERR_INPUT, "%s: holds a data set already", folder);
     else if (names.count && !*unfinished)
@@ -170,6 +177,7 @@ struct dataset *dataset_begin(const char *folder, const struct dataset_options *
     d->command = mem_copy_string(o->command);
     d->margin = o->margin;
     d->patients_unknown = o->patients_unknown;
+    d->page = o->page;
     d->options = o->options ? json_deep_copy(o->options) : json_object();
     d->told = json_object();
     d->journal = (struct dataset_journal)DATASET_JOURNAL_INIT;
@@ -682,7 +690,7 @@ bool dataset_finish(struct dataset *d, struct err *err)
         goto out;
     }
     ok = write_sources(d, err) && write_story(d, &c, err) && reach_disk(d, err) &&
-         write_manifest(d, c.images, err);
+         write_manifest(d, c.images, err) && (!d->page || d->page(d->folder, err));
     if (ok && unlink(mark)) {
         ok = err_errno(err);
         err_at(err, "%s", mark);

@@ -13,6 +13,9 @@
 #include "data/manifest.h"
 #include "image/image.h"
 
+/* Writes a page about the folder, whose tables are all there. */
+typedef bool dataset_page(const char *folder, struct err *err);
+
 struct dataset_options {
     const char *command;   /* what makes it, "ingest folder": stored in dataset.json */
     double margin;         /* around a crop, as a share of the larger side of the mask's box; 0 to 1 */
@@ -22,6 +25,7 @@ struct dataset_options {
     /* Keep what an interrupted call of the same version, command, margin and options has written, for
      * dataset_restore. */
     bool resume;
+    dataset_page *page; /* called by dataset_finish before the folder counts as finished; may be NULL */
 };
 
 enum { DATASET_MARGIN_PERCENT = 10 }; /* the usual margin */

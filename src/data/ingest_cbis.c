@@ -56,11 +56,13 @@ static bool begin(struct job *j, struct err *err)
         json_array_append_new(tables, json_string(file_base(j->in->table[i])));
     json_t *options = json_pack("{s:s*, s:o, s:b}", "source", j->in->source, "tables", tables, "archive_crop",
                                 (int)j->in->archive_crop);
-    j->convert.dataset = dataset_begin(
-        j->in->folder,
-        &(struct dataset_options){
-            .command = "ingest cbis", .margin = j->in->margin, .options = options, .resume = true},
-        err);
+    j->convert.dataset = dataset_begin(j->in->folder,
+                                       &(struct dataset_options){.command = "ingest cbis",
+                                                                 .margin = j->in->margin,
+                                                                 .options = options,
+                                                                 .resume = true,
+                                                                 .page = j->in->page},
+                                       err);
     json_decref(options);
     return j->convert.dataset != NULL;
 }

@@ -15,6 +15,7 @@ struct ingest_cbis {
     const char *folder; /* of the data set to make, or to go on with */
     double margin;      /* as in struct dataset_options */
     bool archive_crop;  /* keep the archive's own crops too, in archive/, and list them in crops.csv */
+    dataset_page *page; /* called last, so that an interrupted call makes it too; may be NULL */
 };
 
 struct ingest_cbis_result {
