@@ -39,7 +39,7 @@ static void make_data(const char *folder, struct manifest *m)
 static void batches_are_what_prep_and_augment_give(void **state)
 {
     static const size_t ITEM[] = {4, 2, 0, 1}, INDEX[] = {3, 0, 1, 1};
-    const struct prep p = {SIDE, PREP_PAD, false};
+    const struct prep p = {SIDE, PREP_PAD, false, PREP_CENTRED};
     const struct augment how = {.flip_horizontal = true, .shift_x = .2, .rotate = 10, .brightness = .2};
     struct manifest m = MANIFEST_INIT;
     struct loader l = LOADER_INIT;
@@ -72,7 +72,7 @@ static void batches_are_what_prep_and_augment_give(void **state)
             }
             augment_image(moved, square, SIDE, &d, false);
             augment_mask(moved_mask, square_mask, SIDE, &d);
-            prep_network_input(expected, 3, moved, SIDE);
+            prep_network_input(expected, 3, moved, &l.prep);
             assert_memory_equal(input + i * 3 * PIXELS, expected, sizeof expected);
             for (int k = 0; k < PIXELS; k++)
                 assert_true(truth[i * PIXELS + (size_t)k] == (moved_mask[k] ? 1.f : 0.f));
@@ -89,7 +89,7 @@ static void batches_are_what_prep_and_augment_give(void **state)
 static void a_case_that_cannot_be_read_is_named(void **state)
 {
     static const size_t ITEM[] = {0, 1, 2, 3, 4};
-    const struct prep p = {SIDE, PREP_STRETCH, false};
+    const struct prep p = {SIDE, PREP_STRETCH, false, PREP_CENTRED};
     struct manifest m = MANIFEST_INIT;
     struct loader l = LOADER_INIT;
     struct err err = ERR_INIT;
@@ -103,7 +103,8 @@ static void a_case_that_cannot_be_read_is_named(void **state)
     assert_false(loader_open(&l, &m, &p, ITEM, CASES, NULL, &err));
     assert_contains(err.text, "full/c2.tif");
     assert_null(l.image);
-    assert_false(loader_open(&l, &m, &(struct prep){100, PREP_PAD, false}, ITEM, CASES, NULL, &err));
+    assert_false(
+        loader_open(&l, &m, &(struct prep){100, PREP_PAD, false, PREP_CENTRED}, ITEM, CASES, NULL, &err));
     assert_contains(err.text, "size 100");
     image_release(&small);
     manifest_release(&m);

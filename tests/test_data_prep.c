@@ -16,7 +16,7 @@ static struct prep_plan planned(const struct prep *p, const struct image *im)
 
 static void stretch_means_areas(void **state)
 {
-    const struct prep p = {S, PREP_STRETCH, false};
+    const struct prep p = {S, PREP_STRETCH, false, PREP_CENTRED};
     struct image im = flat(2 * S, 3 * S, IMAGE_U16, 0);
     struct err err = ERR_INIT;
     uint16_t out[S * S];
@@ -39,7 +39,7 @@ static void stretch_means_areas(void **state)
 
 static void pad_keeps_the_aspect(void **state)
 {
-    const struct prep p = {S, PREP_PAD, false};
+    const struct prep p = {S, PREP_PAD, false, PREP_CENTRED};
     struct image im = flat(4 * S, 2 * S, IMAGE_U16, 40000), mask = flat(4 * S, 2 * S, IMAGE_U8, 255);
     struct err err = ERR_INIT;
     uint16_t out[S * S];
@@ -71,7 +71,7 @@ static void pad_keeps_the_aspect(void **state)
 /* A breast at the left, black at the right, a label far off. */
 static void breast_crop_cuts_the_black(void **state)
 {
-    const struct prep p = {S, PREP_PAD, true};
+    const struct prep p = {S, PREP_PAD, true, PREP_CENTRED};
     struct image im = flat(400, 600, IMAGE_U16, 500), mask = flat(400, 600, IMAGE_U8, 0);
     struct err err = ERR_INIT;
     uint8_t square[S * S];
@@ -114,7 +114,7 @@ static void undo_returns_a_rectangle(void **state)
 
     (void)state;
     for (size_t k = 0; k < sizeof CASES / sizeof *CASES; k++) {
-        const struct prep p = {224, CASES[k].fit, false};
+        const struct prep p = {224, CASES[k].fit, false, PREP_CENTRED};
         int w = CASES[k].width, h = CASES[k].height;
         struct image mask = flat(w, h, IMAGE_U8, 0), back = IMAGE_INIT;
         uint8_t *square = mem_new(224 * 224, 1);
@@ -152,7 +152,7 @@ static size_t count(const uint8_t *mask)
 
 static void no_truth_vanishes(void **state)
 {
-    const struct prep p = {S, PREP_STRETCH, false};
+    const struct prep p = {S, PREP_STRETCH, false, PREP_CENTRED};
     struct image mask = flat(40 * S, 50 * S, IMAGE_U8, 0);
     struct err err = ERR_INIT;
     uint8_t out[S * S];
@@ -174,7 +174,7 @@ static void no_truth_vanishes(void **state)
 
 static void half_covered_counts(void **state)
 {
-    const struct prep p = {S, PREP_STRETCH, false};
+    const struct prep p = {S, PREP_STRETCH, false, PREP_CENTRED};
     struct image mask = flat(10 * S, 10 * S, IMAGE_U8, 0);
     struct err err = ERR_INIT;
     uint8_t out[S * S];
@@ -197,9 +197,30 @@ static void network_input_is_the_published_one(void **state)
     (void)state;
     for (int i = 0; i < 32 * 32; i++)
         square[i] = (uint16_t)(257 * (i % 256));
-    prep_network_input(out, 3, square, 32);
+    prep_network_input(out, 3, square, &(struct prep){.size = 32});
     for (int i = 0; i < 3 * 32 * 32; i++)
         assert_true(out[i] == (float)(i % 256) / 256.f - .5f);
+    free(out);
+}
+
+/* Keras' imagenet_utils, mode "caffe": RGB to BGR, then minus 103.939, 116.779, 123.68. */
+static void network_input_in_caffes_way(void **state)
+{
+    static const float BGR[] = {103.939f, 116.779f, 123.68f};
+    uint16_t square[32 * 32];
+    float *out = mem_new(3 * 32 * 32, sizeof *out);
+    const struct prep p = {.size = 32, .values = PREP_CAFFE};
+
+    (void)state;
+    for (int i = 0; i < 32 * 32; i++)
+        square[i] = (uint16_t)(257 * (i % 256));
+    square[0] = 128; /* 16 bits are not cut to 8 */
+    prep_network_input(out, 3, square, &p);
+    for (int c = 0; c < 3; c++) {
+        assert_float_equal(out[c * 1024], 128 / 257.f - BGR[c], 1e-5);
+        for (int i = 1; i < 1024; i++)
+            assert_true(out[c * 1024 + i] == (float)(i % 256) - BGR[c]);
+    }
     free(out);
 }
 
@@ -212,11 +233,11 @@ static void sizes_are_checked(void **state)
         struct err err = ERR_INIT;
         char text[32];
         snprintf(text, sizeof text, "size %d", BAD[i]);
-        assert_false(prep_check(&(struct prep){BAD[i], PREP_PAD, false}, &err));
+        assert_false(prep_check(&(struct prep){BAD[i], PREP_PAD, false, PREP_CENTRED}, &err));
         assert_contains(err.text, text);
     }
-    assert_true(prep_check(&(struct prep){224, PREP_PAD, false}, NULL));
-    assert_true(prep_check(&(struct prep){4096, PREP_PAD, false}, NULL));
+    assert_true(prep_check(&(struct prep){224, PREP_PAD, false, PREP_CENTRED}, NULL));
+    assert_true(prep_check(&(struct prep){4096, PREP_PAD, false, PREP_CENTRED}, NULL));
 }
 
 static void fits_have_names(void **state)
@@ -240,6 +261,7 @@ int main(void)
         cmocka_unit_test(no_truth_vanishes),
         cmocka_unit_test(half_covered_counts),
         cmocka_unit_test(network_input_is_the_published_one),
+        cmocka_unit_test(network_input_in_caffes_way),
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(fits_have_names),
     };

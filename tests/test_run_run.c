@@ -72,20 +72,69 @@ static void test_reads_a_run(void **state)
     run_release(&r);
 }
 
+static const char CLASSIFIER[] =
+    "{\"format\": \"clearmass-run-1\", \"task\": \"classify\", \"model\": \"resnet50\","
+    "\"options\": {\"classes\": 2, \"epsilon\": 1.001e-5, \"narrow_pool\": true},"
+    "\"input\": {\"size\": 32, \"channels\": 3, \"fit\": \"pad\", \"preprocessing\": \"caffe\"},"
+    "\"data\": {\"path\": \"/d\", \"manifest_sha256\": \"" SHA "\", \"split_sha256\": \"" SHA "\"}}";
+
+/* Its weights load into the network with the run's own options. */
+static void test_reads_a_classifier(void **state)
+{
+    (void)state;
+    struct run r = RUN_INIT;
+    struct err err = ERR_INIT;
+    struct nn_graph g = NN_GRAPH_INIT, loaded = NN_GRAPH_INIT;
+    float *values = NULL;
+    int epoch = 0;
+
+    put("run.json", CLASSIFIER);
+    assert_true(run_read(&r, base, &err));
+    assert_int_equal(r.task, RUN_CLASSIFY);
+    assert_true(run_is_classifier(&r));
+    assert_int_equal(r.prep.values, PREP_CAFFE);
+    assert_int_equal(r.options.classes, 2);
+    assert_true(r.options.epsilon == 1.001e-5 && r.options.narrow_pool);
+    model_build(r.model, &g, (struct nn_shape){3, 32, 32}, &r.options);
+    char *path = run_path(&r, "best.safetensors");
+    float *made = mem_new(g.n_values, sizeof *made);
+    made[g.n_values - 1] = .5f;
+    json_t *meta = json_pack("{s:i}", "epoch", 3);
+    assert_true(checkpoint_write(path, &g, made, NULL, 0, meta, &err));
+    assert_true(run_load_best(&r, &loaded, &values, &epoch, NULL, &err));
+    assert_int_equal(epoch, 3);
+    assert_int_equal(loaded.n_values, 23587712 + 4098);
+    assert_true(values[loaded.n_values - 1] == .5f);
+    assert_int_equal(loaded.node[loaded.n_nodes - 1].op, NN_SOFTMAX);
+    remove(path);
+    json_decref(meta);
+    free(path);
+    free(made);
+    free(values);
+    nn_graph_release(&g);
+    nn_graph_release(&loaded);
+    run_release(&r);
+}
+
 /* One word of the good file changed. */
-static void refuse(const char *from, const char *to, const char *message)
+static void refuse_in(const char *good, const char *from, const char *to, const char *message)
 {
     struct run r = RUN_INIT;
     struct err err = ERR_INIT;
-    const char *at = strstr(GOOD, from);
+    const char *at = strstr(good, from);
     assert_non_null(at);
-    char *text = mem_printf("%.*s%s%s", (int)(at - GOOD), GOOD, to, at + strlen(from));
+    char *text = mem_printf("%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
     put("run.json", text);
     assert_false(run_read(&r, base, &err));
     if (!strstr(err.text, message) || !strstr(err.text, base))
         fail_msg("'%s' instead of '%s'", err.text, message);
     assert_null(r.json);
     free(text);
+}
+
+static void refuse(const char *from, const char *to, const char *message)
+{
+    refuse_in(GOOD, from, to, message);
 }
 
 static void test_refuses_what_is_no_run(void **state)
@@ -101,6 +150,11 @@ static void test_refuses_what_is_no_run(void **state)
     refuse("32", "1e3", "bad size");
     refuse("\"channels\": 3", "\"channels\": 0", "number of channels");
     refuse("pad", "squeeze", "unknown fit 'squeeze'");
+    refuse("unet", "resnet50", "task black-box by the network resnet50");
+    refuse_in(CLASSIFIER, "resnet50", "unet", "task classify by the network unet");
+    refuse_in(CLASSIFIER, "\"classes\": 2", "\"classes\": 3", "2 classes are wanted");
+    refuse_in(CLASSIFIER, "1.001e-5", "7", "bad options for ResNet-50");
+    refuse_in(CLASSIFIER, "caffe", "tea", "unknown preprocessing 'tea'");
     refuse(SHA, "abc", "no manifest_sha256");
     refuse("{\"format\"", "{format", "line 1");
     assert_false(run_read(&r, "/tmp/clearmass-no-such-run", &err));
@@ -183,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_a_run),
+        cmocka_unit_test(test_reads_a_classifier),
         cmocka_unit_test(test_refuses_what_is_no_run),
         cmocka_unit_test(test_split_belongs_to_its_manifest),
         cmocka_unit_test(test_loads_the_best_weights),

@@ -39,7 +39,7 @@ static void test_six_images_by_heart(void **state)
         assert_true(image_new(&image, SIZE, SIZE, 1, IMAGE_U16, &err) &&
                     image_new(&mask, SIZE, SIZE, 1, IMAGE_U8, &err));
         draw_disc(&image, &mask, i % 2 ? LABEL_MALIGNANT : LABEL_BENIGN, i);
-        prep_network_input(input + i * 3 * pixels, 3, image_u16(&image), SIZE);
+        prep_network_input(input + i * 3 * pixels, 3, image_u16(&image), &(struct prep){.size = SIZE});
         for (size_t k = 0; k < pixels; k++)
             truth[i * pixels + k] = image_u8(&mask)[k] ? 1 : 0;
         image_release(&image);

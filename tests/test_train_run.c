@@ -41,7 +41,7 @@ static struct train_job job_of(const char *folder, int epochs)
                             .model = &TINY,
                             .backend = &nn_backend_onednn,
                             .channels = 3,
-                            .prep = {32, PREP_STRETCH, false},
+                            .prep = {32, PREP_STRETCH, false, PREP_CENTRED},
                             .options = train_options_default(RUN_SEGMENT)};
     job.options.epochs = epochs;
     job.options.batch = 3;

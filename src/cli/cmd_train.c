@@ -162,7 +162,7 @@ int cmd_train(int argc, char **argv)
         print_help(stdout);
         return CLI_DONE;
     }
-    if (argc < 2 || !run_task_parse(argv[1], &task) || task == RUN_PRETRAIN) {
+    if (argc < 2 || !run_task_parse(argv[1], &task) || task == RUN_PRETRAIN || task == RUN_CLASSIFY) {
         print_help(stderr);
         return CLI_USAGE;
     }

@@ -10,7 +10,7 @@
 /* Set input to this before parsing: 224 pixels, stretched, whole image. */
 #define OPT_INPUT_DEFAULT                                                                                    \
     {                                                                                                        \
-        224, PREP_STRETCH, false                                                                             \
+        224, PREP_STRETCH, false, PREP_CENTRED                                                               \
     }
 
 /* A child parser; its input is a struct prep:

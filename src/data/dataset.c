@@ -400,13 +400,17 @@ static bool write_part(const struct dataset *d, const char *sub, const char *id,
     return true;
 }
 
+struct image_box dataset_crop_box(struct image_box box, double margin, int width, int height)
+{
+    int w = box.x1 - box.x0, h = box.y1 - box.y0;
+
+    return image_box_grow(box, (int)(margin * (w > h ? w : h) + .5), width, height);
+}
+
 bool dataset_cut(const struct dataset *d, struct image *out, const struct image *grey, struct image_box box,
                  struct err *err)
 {
-    int w = box.x1 - box.x0, h = box.y1 - box.y0;
-    int margin = (int)(d->margin * (w > h ? w : h) + .5);
-
-    return image_crop(out, grey, image_box_grow(box, margin, grey->width, grey->height), err);
+    return image_crop(out, grey, dataset_crop_box(box, d->margin, grey->width, grey->height), err);
 }
 
 static bool write_crop(const struct dataset *d, struct data_item *item, const struct image *grey,

@@ -78,6 +78,9 @@ struct dataset_file {
 };
 bool dataset_write_image(const struct dataset *d, struct dataset_file *out, const char *sub, const char *name,
                          const struct image *im, struct err *err);
+/* A mask's box with a margin (dataset_options) around, within an image of width x height: what a crop shows.
+ */
+struct image_box dataset_crop_box(struct image_box box, double margin, int width, int height);
 /* Cuts the box of a region with the data set's margin out of grey. ERR_LIMIT only. */
 bool dataset_cut(const struct dataset *d, struct image *out, const struct image *grey, struct image_box box,
                  struct err *err);

@@ -41,42 +41,57 @@ static bool prepare_mask(struct loader *l, size_t i, const char *name, struct er
 static bool prepare(void *loader, size_t i, struct err *err)
 {
     struct loader *l = loader;
-    const struct data_item *item = &l->manifest->item[l->item[i]];
+    const struct data_item *item = l->crops ? NULL : &l->manifest->item[l->item[i]];
     struct image grey = IMAGE_INIT;
-    bool ok = read_part(&grey, l, item->image, err) && image_to_grey(&grey, &grey, err) &&
-              image_to_u16(&grey, &grey, err);
+    bool ok = read_part(&grey, l, item ? item->image : l->crops->crop[l->item[i]].path, err) &&
+              image_to_grey(&grey, &grey, err) && image_to_u16(&grey, &grey, err);
 
     if (ok)
         prep_plan_make(&l->plan[i], &l->prep, &grey);
     ok = ok && prep_image(l->image + i * square_pixels(l), &l->plan[i], &grey, err);
     image_release(&grey);
-    return ok && (!*item->mask || prepare_mask(l, i, item->mask, err));
+    return ok && (!item || !*item->mask || prepare_mask(l, i, item->mask, err));
+}
+
+/* Takes l, on failure too. */
+static bool open_all(struct loader *out, struct loader *l, const size_t *item, const char *what,
+                     struct err *err)
+{
+    const size_t n = l->count;
+    bool ok = false;
+
+    l->item = mem_try(n, sizeof *l->item, err);
+    l->plan = mem_try(n, sizeof *l->plan, err);
+    l->image = mem_try(n, square_pixels(l) * sizeof *l->image, err);
+    if (l->item && l->plan && l->image) {
+        for (size_t i = 0; i < n; i++)
+            l->item[i] = item[i];
+        ok = parallel_for(n, prepare, l, what, err);
+    }
+    if (ok) {
+        loader_close(out);
+        *out = *l;
+    } else {
+        loader_close(l);
+    }
+    return ok;
 }
 
 bool loader_open(struct loader *out, const struct manifest *m, const struct prep *p, const size_t *item,
                  size_t n, const char *what, struct err *err)
 {
     struct loader l = {.prep = *p, .manifest = m, .count = n};
-    bool ok = false;
 
-    if (!prep_check(p, err))
-        return false;
-    l.item = mem_try(n, sizeof *l.item, err);
-    l.plan = mem_try(n, sizeof *l.plan, err);
-    l.image = mem_try(n, square_pixels(&l) * sizeof *l.image, err);
-    l.mask = mem_try(n, square_pixels(&l), err);
-    if (l.item && l.plan && l.image && l.mask) {
-        for (size_t i = 0; i < n; i++)
-            l.item[i] = item[i];
-        ok = parallel_for(n, prepare, &l, what, err);
-    }
-    if (ok) {
-        loader_close(out);
-        *out = l;
-    } else {
-        loader_close(&l);
-    }
-    return ok;
+    l.mask = prep_check(p, err) ? mem_try(n, square_pixels(&l), err) : NULL;
+    return l.mask && open_all(out, &l, item, what, err);
+}
+
+bool loader_open_crops(struct loader *out, const struct crops *c, const struct prep *p, const size_t *item,
+                       size_t n, struct err *err)
+{
+    struct loader l = {.prep = *p, .manifest = c->manifest, .crops = c, .count = n};
+
+    return prep_check(p, err) && open_all(out, &l, item, "reading crops", err);
 }
 
 void loader_close(struct loader *l)
@@ -106,7 +121,7 @@ static void fill_plain(const struct fill *f, size_t i)
     size_t n = square_pixels(l), k = f->batch->index[i];
 
     prep_network_input(f->input + i * (size_t)f->batch->channels * n, f->batch->channels, l->image + k * n,
-                       l->prep.size);
+                       &l->prep);
     if (f->truth)
         put_truth(f->truth + i * n, l->mask + k * n, n);
 }
@@ -122,7 +137,7 @@ static void fill_augmented(const struct fill *f, size_t i)
     struct augment_draw d = augment_draw(b->how, l->prep.size, &rng);
 
     augment_image(image, l->image + k * n, l->prep.size, &d, b->how->fill_black);
-    prep_network_input(f->input + i * (size_t)b->channels * n, b->channels, image, l->prep.size);
+    prep_network_input(f->input + i * (size_t)b->channels * n, b->channels, image, &l->prep);
     if (f->truth) {
         augment_mask(mask, l->mask + k * n, l->prep.size, &d);
         put_truth(f->truth + i * n, mask, n);

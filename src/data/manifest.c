@@ -80,8 +80,7 @@ bool data_id_is_good(const char *id)
     return *id && !id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
 }
 
-/* A relative path without "..", so that a manifest cannot make us read outside its folder. */
-static bool path_stays_inside(const char *path)
+bool data_path_stays_inside(const char *path)
 {
     if (*path == '/')
         return false;
@@ -116,7 +115,8 @@ static bool check_item(const struct data_item *item, struct err *err)
         return err_set(err, ERR_FORMAT, "'%s' has no image", item->id);
     if (item->part == PART_VALIDATION)
         return err_set(err, ERR_FORMAT, "part of '%s' is neither train nor test nor empty", item->id);
-    if (!path_stays_inside(item->image) || !path_stays_inside(item->mask) || !path_stays_inside(item->crop))
+    if (!data_path_stays_inside(item->image) || !data_path_stays_inside(item->mask) ||
+        !data_path_stays_inside(item->crop))
         return err_set(err, ERR_FORMAT, "a path of '%s' leaves the folder", item->id);
     return true;
 }

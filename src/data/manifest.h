@@ -38,6 +38,8 @@ bool data_part_parse(const char *text, enum data_part *out);
 /* Not empty, and letters, digits, '.', '_' and '-' only, so that it can be a file's name and a table's field.
  */
 bool data_id_is_good(const char *id);
+/* A relative path without "..", so that a table cannot make us read outside its folder. */
+bool data_path_stays_inside(const char *path);
 
 /* Reads FOLDER/manifest.csv. Fails, naming file and line, on a missing column, an unknown label, an id that
  * is empty, used twice or has other characters than letters, digits, '.', '_', '-', and on a path that leaves

@@ -14,6 +14,7 @@ enum { HALF_COVERED = 32768 }; /* of 65535, rounded up */
 #define BREAST_MARGIN .02
 
 static const char *const FIT[] = {[PREP_STRETCH] = "stretch", [PREP_PAD] = "pad"};
+static const char *const VALUES[] = {[PREP_CENTRED] = "centred", [PREP_CAFFE] = "caffe"};
 
 const char *prep_fit_name(enum prep_fit fit)
 {
@@ -25,6 +26,22 @@ bool prep_fit_parse(const char *text, enum prep_fit *out)
     for (int i = PREP_STRETCH; i <= PREP_PAD; i++) {
         if (!strcasecmp(text, FIT[i])) {
             *out = (enum prep_fit)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *prep_values_name(enum prep_values values)
+{
+    return VALUES[values];
+}
+
+bool prep_values_parse(const char *text, enum prep_values *out)
+{
+    for (int i = PREP_CENTRED; i <= PREP_CAFFE; i++) {
+        if (!strcasecmp(text, VALUES[i])) {
+            *out = (enum prep_values)i;
             return true;
         }
     }
@@ -161,13 +178,29 @@ bool prep_undo(struct image *out, const struct prep_plan *plan, const float *map
     return ok;
 }
 
-void prep_network_input(float *out, int channels, const uint16_t *square, int size)
+/* 65535 = 257 * 255: dividing by 257 gives widened 8-bit values back exactly. */
+static void put_centred(float *out, int channels, const uint16_t *square, size_t n)
 {
-    size_t n = (size_t)size * (size_t)size;
-
-    /* 65535 = 257 * 255: dividing by 257 gives widened 8-bit values back exactly. */
     for (size_t i = 0; i < n; i++)
         out[i] = (float)square[i] / 257.f / 256.f - .5f;
     for (int c = 1; c < channels; c++)
         memcpy(out + (size_t)c * n, out, n * sizeof *out);
+}
+
+static void put_caffe(float *out, int channels, const uint16_t *square, size_t n)
+{
+    static const float MEAN[] = {103.939f, 116.779f, 123.68f};
+
+    for (int c = 0; c < channels; c++, out += n) {
+        const float mean = c < 3 ? MEAN[c] : 0;
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)square[i] / 257.f - mean;
+    }
+}
+
+void prep_network_input(float *out, int channels, const uint16_t *square, const struct prep *p)
+{
+    size_t n = (size_t)p->size * (size_t)p->size;
+
+    (p->values == PREP_CAFFE ? put_caffe : put_centred)(out, channels, square, n);
 }

@@ -78,7 +78,7 @@ bool predictor_run(struct predictor *p, const uint16_t *squares, size_t n, float
         const size_t here = n - done < (size_t)p->batch ? n - done : (size_t)p->batch;
         for (size_t k = 0; k < (size_t)p->batch; k++)
             prep_network_input(p->input + k * stride, p->run.channels,
-                               k < here ? squares + (done + k) * pixels : black, p->run.prep.size);
+                               k < here ? squares + (done + k) * pixels : black, &p->run.prep);
         const float *output = p->exec.backend->forward(p->exec.self, p->input, NULL);
         memcpy(maps + done * pixels, output, here * pixels * sizeof *maps);
         if (!all_numbers(output, here * pixels))

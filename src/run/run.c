@@ -8,8 +8,10 @@
 
 #define FORMAT "clearmass-run-1"
 
-static const char *const TASK_NAMES[RUN_TASK_COUNT] = {
-    [RUN_PRETRAIN] = "pretrain", [RUN_SEGMENT] = "segment", [RUN_BLACK_BOX] = "black-box"};
+static const char *const TASK_NAMES[RUN_TASK_COUNT] = {[RUN_PRETRAIN] = "pretrain",
+                                                       [RUN_SEGMENT] = "segment",
+                                                       [RUN_BLACK_BOX] = "black-box",
+                                                       [RUN_CLASSIFY] = "classify"};
 
 const char *run_task_name(enum run_task task)
 {
@@ -76,10 +78,31 @@ static bool read_input(struct run *r, struct err *err)
         return err_set(err, ERR_FORMAT, "input: bad size or number of channels");
     if (!prep_fit_parse(text_of(input, "fit"), &r->prep.fit))
         return err_set(err, ERR_FORMAT, "input: unknown fit '%.40s'", text_of(input, "fit"));
+    if (*text_of(input, "preprocessing") &&
+        !prep_values_parse(text_of(input, "preprocessing"), &r->prep.values))
+        return err_set(err, ERR_FORMAT, "input: unknown preprocessing '%.40s'",
+                       text_of(input, "preprocessing"));
     r->prep.size = (int)size;
     r->prep.breast_crop = json_is_true(json_object_get(input, "breast_crop"));
     r->channels = (int)channels;
     return prep_check(&r->prep, err);
+}
+
+/* A classifier's two outputs are the classes of a verdict; a network with a map has no options. */
+static bool read_options(struct run *r, struct err *err)
+{
+    struct model_told told;
+
+    if ((r->task == RUN_CLASSIFY) != run_is_classifier(r))
+        return err_set(err, ERR_FORMAT, "task %s by the network %s", run_task_name(r->task), r->model->name);
+    if (!run_is_classifier(r))
+        return true;
+    if (!model_read_told(&told, r->json, err))
+        return false;
+    r->options = told.options;
+    if (told.options.classes && told.options.classes != RUN_CLASSES)
+        return err_set(err, ERR_FORMAT, "options: %d classes are wanted", RUN_CLASSES);
+    return true;
 }
 
 static bool read_fields(struct run *r, struct err *err)
@@ -97,7 +120,7 @@ static bool read_fields(struct run *r, struct err *err)
     r->model = model_find(text_of(r->json, "model"));
     if (!r->model)
         return err_set(err, ERR_FORMAT, "unknown network '%.40s'", text_of(r->json, "model"));
-    return read_input(r, err) && read_data(r, err);
+    return read_options(r, err) && read_input(r, err) && read_data(r, err);
 }
 
 bool run_read(struct run *out, const char *folder, struct err *err)
@@ -134,6 +157,11 @@ bool run_write(const struct run *r, struct err *err)
     bool ok = json_file_write(path, r->json, err);
     free(path);
     return ok;
+}
+
+bool run_is_classifier(const struct run *r)
+{
+    return r->model->classes > 0;
 }
 
 bool run_split(struct split *out, const struct run *r, const struct manifest *m, struct err *err)
@@ -178,7 +206,7 @@ bool run_load_best(const struct run *r, struct nn_graph *graph, float **values, 
         err_set(err, ERR_INPUT, "%s: no epoch is finished yet", r->folder);
         goto out;
     }
-    r->model->build(&g, (struct nn_shape){r->channels, r->prep.size, r->prep.size});
+    model_build(r->model, &g, (struct nn_shape){r->channels, r->prep.size, r->prep.size}, &r->options);
     v = mem_new(g.n_values, sizeof *v);
     if (!checkpoint_read(path, &g, v, NULL, 0, &meta, err) || (sha256 && !file_sha256(path, sha256, err)))
         goto out;

@@ -7,13 +7,14 @@
 #include "data/split.h"
 #include "model/model.h"
 
-enum run_task { RUN_PRETRAIN, RUN_SEGMENT, RUN_BLACK_BOX, RUN_TASK_COUNT };
-enum { RUN_CASES = 4 };
+enum run_task { RUN_PRETRAIN, RUN_SEGMENT, RUN_BLACK_BOX, RUN_CLASSIFY, RUN_TASK_COUNT };
+enum { RUN_CASES = 4, RUN_CLASSES = 2 };
 
 struct run {
     char *folder;
     enum run_task task;
     const struct model *model;
+    struct model_options options; /* a classifier's: classes 2, epsilon, narrow_pool; else zero */
     int channels;
     struct prep prep;
     char *data_path; /* "" for pretrain */
@@ -23,7 +24,8 @@ struct run {
 
 #define RUN_INIT                                                                                             \
     {                                                                                                        \
-        NULL, RUN_PRETRAIN, NULL, 0, {0, PREP_STRETCH, false}, NULL, "", "", NULL                            \
+        NULL, RUN_PRETRAIN, NULL, {0, 0, false}, 0, {0, PREP_STRETCH, false, PREP_CENTRED}, NULL, "", "",    \
+            NULL                                                                                             \
     }
 
 const char *run_task_name(enum run_task task);
@@ -41,8 +43,13 @@ bool run_write(const struct run *r, struct err *err);
  * the split was changed since. */
 bool run_split(struct split *out, const struct run *r, const struct manifest *m, struct err *err);
 
-/* The network and the weights of the best epoch. graph and *values (graph->n_values floats) are the caller's
- * to release and free. epoch (from 1; 0 when unknown) and sha256 may be NULL. */
+/* Whether the run's network has two outputs for an image, benign and malignant in this order, and not a map.
+ */
+bool run_is_classifier(const struct run *r);
+
+/* The network, built with the run's options, and the weights of the best epoch; a classifier's ends with
+ * dense and softmax. graph and *values (graph->n_values floats) are the caller's to release and free. epoch
+ * (from 1; 0 when unknown) and sha256 may be NULL. */
 bool run_load_best(const struct run *r, struct nn_graph *graph, float **values, int *epoch,
                    char sha256[FILE_SHA256_TEXT], struct err *err);
 
