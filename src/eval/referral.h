@@ -24,6 +24,9 @@ struct referral_cases {
     size_t n;
 };
 
+/* Two thresholds that cross (low > high) become their middle, geometric where both are positive. */
+void band_uncross(struct band *b);
+
 /* low is the highest score at which the wanted sensitivity is met (a malignant case's own score), high the
  * lowest at which the wanted specificity is met (a benign case's own score). Ties stay together, so more than
  * the wish may be met. Where the two cross (low > high) any cut between them meets both wishes: both become
