@@ -17,6 +17,8 @@
 
 void folder_release(struct folder *f)
 {
+    if (f->made)
+        rmdir(f->run.folder); /* a refusal leaves no empty folder; one that holds something stays */
     run_release(&f->run);
     manifest_release(&f->manifest);
     split_release(&f->split);
@@ -98,8 +100,11 @@ static bool enter(struct folder *f, const struct train_job *job, struct err *err
     struct file_list names = FILE_LIST_INIT;
 
     f->run.folder = mem_copy_string(job->folder);
-    if (!file_make_folders(job->folder, err))
+    f->made = !file_exists(job->folder);
+    if (!file_make_folders(job->folder, err)) {
+        f->made = false;
         return false;
+    }
     bool ok =
         lock_folder(f, err) && file_list_read(&names, job->folder, err) && check_names(f, job, &names, err);
     file_list_release(&names);
@@ -200,6 +205,22 @@ static bool decide_split(struct folder *f, const struct train_job *job, struct e
     return true;
 }
 
+/* A network that never sees a lesion learns to answer black, whatever it is shown. */
+static bool check_lesions(const struct folder *f, const struct train_job *job, struct err *err)
+{
+    const bool black_box = job->task == RUN_BLACK_BOX;
+
+    if (!black_box && job->task != RUN_SEGMENT)
+        return true;
+    for (size_t i = 0; i < f->manifest.count; i++) {
+        const struct data_item *item = &f->manifest.item[i];
+        if (f->split.part[i] == PART_TRAIN && *item->mask && (!black_box || item->label == LABEL_MALIGNANT))
+            return true;
+    }
+    return err_set(err, ERR_INPUT, "%s: no %straining image has a mask to learn from", job->data,
+                   black_box ? "malignant " : "");
+}
+
 static bool same_init(const struct folder *f, const struct train_job *job, struct err *err)
 {
     const json_t *init = json_object_get(f->run.json, "init");
@@ -253,7 +274,7 @@ bool folder_open(struct folder *out, const struct train_job *job, struct err *er
 
     if (ok && !f.fresh && !same_run(&f, job, err))
         ok = err_at(err, "%s", job->folder);
-    ok = ok && (!job->data || decide_split(&f, job, err));
+    ok = ok && (!job->data || (decide_split(&f, job, err) && check_lesions(&f, job, err)));
     if (!ok) {
         folder_release(&f);
         return false;

@@ -9,6 +9,7 @@
 struct folder {
     int lock; /* descriptor that keeps a second process out; -1 for none */
     struct run run;
+    bool made;                /* the folder was not there before */
     bool fresh;               /* no whole epoch to go on from: folder_begin writes run.json */
     struct manifest manifest; /* empty for pretrain */
     struct split split;
@@ -19,7 +20,7 @@ struct folder {
 
 #define FOLDER_INIT                                                                                          \
     {                                                                                                        \
-        -1, RUN_INIT, false, MANIFEST_INIT, SPLIT_INIT, "", NULL, ""                                         \
+        -1, RUN_INIT, false, false, MANIFEST_INIT, SPLIT_INIT, "", NULL, ""                                  \
     }
 
 /* Makes or enters the folder, locks it, reads the data set and decides the split. Fails when the folder holds
