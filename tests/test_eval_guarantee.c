@@ -241,15 +241,16 @@ static void test_refused(void **state)
 
     refused(
         &c, WISH,
-        "too few cases for the promise: 1 patients with a malignant image; a share of at most 0.05 with a "
-        "confidence of 0.95 needs at least 59");
-    refused(&c, (struct guarantee_wish){.9, .999},
-            "too few cases for the promise: 1 patients with a malignant image; a share of at most 0.9 with a "
-            "confidence of 0.999 needs at least 66");
+        "too few patients with a malignant image: 1, and a share of at most 0.05 with a confidence of 0.95 "
+        "takes at least 59");
+    refused(
+        &c, (struct guarantee_wish){.5, .95},
+        "too few patients with a malignant image: 1, and a share of at most 0.5 with a confidence of 0.95 "
+        "takes at least 5");
     refused(
         &none, WISH,
-        "too few cases for the promise: 0 patients with a malignant image; a share of at most 0.05 with a "
-        "confidence of 0.95 needs at least 59");
+        "too few patients with a malignant image: 0, and a share of at most 0.05 with a confidence of 0.95 "
+        "takes at least 59");
     refused(&c, (struct guarantee_wish){0, .95}, "a miss rate and a confidence lie between 0 and 1");
     refused(&c, (struct guarantee_wish){.05, NAN}, "a miss rate and a confidence lie between 0 and 1");
 }
