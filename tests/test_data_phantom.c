@@ -390,6 +390,60 @@ static void density_brightens(void **state)
     phantom_picture_release(&p);
 }
 
+/* The first mass is drawn as it would be alone, and a second one keeps away from it. */
+static void a_second_mass_lies_beside_the_first(void **state)
+{
+    (void)state;
+    struct phantom_options one = small(), two = small();
+    struct phantom_picture p = PHANTOM_PICTURE_INIT;
+    struct err e = ERR_INIT;
+    size_t apart = 0;
+
+    two.several_share = 1;
+    for (size_t i = 0; i < CASES; i++) {
+        struct phantom_case a, b;
+        size_t pixels[4] = {0}, alone = 0;
+        phantom_case_make(&a, &one, i);
+        phantom_case_make(&b, &two, i);
+        assert_int_equal(a.masses, 1);
+        assert_int_equal(b.masses, 2);
+        assert_memory_equal(&a.mass[0], &b.mass[0], sizeof a.mass[0]);
+        assert_true(b.label == LABEL_MALIGNANT || b.mass[1].label == LABEL_BENIGN);
+        assert_true(phantom_render(&p, &two, &b, PHANTOM_CC, &e));
+        for (size_t k = 0; k < image_pixels(&p.core); k++) {
+            alone += (image_u8(&p.core)[k] & 1) && image_u8(&all[2 * i].picture.mask)[k];
+            pixels[image_u8(&p.core)[k]]++;
+        }
+        assert_int_equal(alone, mask_pixels(&all[2 * i].picture.mask));
+        assert_int_equal(alone, pixels[1] + pixels[3]);
+        assert_true(pixels[2] > 20);
+        assert_int_equal(mask_pixels(&p.mask), pixels[1] + pixels[2] + pixels[3]);
+        apart += pixels[3] == 0;
+    }
+    assert_true(apart >= CASES - 1); /* a small breast may have no room for two */
+    phantom_picture_release(&p);
+}
+
+static void test_parts_have_the_mix_of_labels(void **state)
+{
+    (void)state;
+    struct phantom_options o = small();
+    size_t test[LABEL_COUNT] = {0};
+
+    o.cases = 200;
+    o.normal_share = 0.2;
+    o.test_share = 0.25;
+    for (size_t i = 0; i < o.cases; i++) {
+        struct phantom_case c;
+        phantom_case_make(&c, &o, i);
+        assert_true(c.part == PART_TEST || c.part == PART_TRAIN);
+        test[c.label] += c.part == PART_TEST;
+    }
+    assert_in_range(test[LABEL_NORMAL], 9, 11);
+    assert_in_range(test[LABEL_BENIGN], 19, 21);
+    assert_in_range(test[LABEL_MALIGNANT], 19, 21);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +459,8 @@ int main(void)
         cmocka_unit_test(a_normal_case_has_no_mask),
         cmocka_unit_test(labels_keep_the_mix_asked_for),
         cmocka_unit_test(density_brightens),
+        cmocka_unit_test(a_second_mass_lies_beside_the_first),
+        cmocka_unit_test(test_parts_have_the_mix_of_labels),
     };
     return cmocka_run_group_tests(tests, make_all, release_all);
 }

@@ -183,7 +183,7 @@ static void what_cannot_be_written_is_refused(void **state)
     refused(path_of("no.dcm"), &im, &info,
             "DICOM with transfer syntax 1.2.840.10008.1.2.4.50 is not written");
     strcpy(info.transfer_syntax, "1.2.3");
-    refused(path_of("no.dcm"), &im, &info, "DICOM with transfer syntax 1.2.3 is not read");
+    refused(path_of("no.dcm"), &im, &info, "DICOM with transfer syntax 1.2.3 is not written");
     info = example(EXPLICIT);
     info.bits_stored = 12;
     refused(path_of("no.dcm"), &im, &info, "the image has values over 12 bits");

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/progress.h"
-#include "data/phantom.h"
+#include "data/phantom_archive.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -13,6 +13,7 @@
 struct arguments {
     const char *folder;
     struct phantom_options phantom;
+    bool archive, faults;
 };
 
 /* A whole number that fits; argp_error ends the program. */
@@ -53,7 +54,16 @@ static void choose_views(bool view[PHANTOM_PROJECTIONS], const char *text, struc
     argp_error(state, "--views: '%s' is none of both, CC, MLO", text);
 }
 
-enum { KEY_HEIGHT = 256, KEY_MALIGNANT, KEY_NORMAL, KEY_VIEWS };
+enum {
+    KEY_HEIGHT = 256,
+    KEY_MALIGNANT,
+    KEY_NORMAL,
+    KEY_SEVERAL,
+    KEY_TEST,
+    KEY_VIEWS,
+    KEY_ARCHIVE,
+    KEY_FAULTS
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -77,6 +87,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_NORMAL:
         a->phantom.normal_share = share(arg, "normal", state);
         return 0;
+    case KEY_SEVERAL:
+        a->phantom.several_share = share(arg, "several", state);
+        return 0;
+    case KEY_TEST:
+        a->phantom.test_share = share(arg, "test", state);
+        return 0;
+    case KEY_ARCHIVE:
+        a->archive = true;
+        return 0;
+    case KEY_FAULTS:
+        a->faults = true;
+        return 0;
     case KEY_VIEWS:
         choose_views(a->phantom.view, arg, state);
         return 0;
@@ -88,6 +110,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!a->folder)
             argp_error(state, "which folder?");
+        if (a->faults && !a->archive)
+            argp_error(state, "--faults are those of an archive: --archive is wanted too");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -101,7 +125,22 @@ static const struct argp_option OPTIONS[] = {
      "rows, 256 to 4096 (1024 unless told otherwise); the width is 5/8 of it", 0},
     {"malignant", KEY_MALIGNANT, "SHARE", 0, "of the patients with a mass; 0.5 unless told otherwise", 0},
     {"normal", KEY_NORMAL, "SHARE", 0, "of all patients: breasts without a mass; 0 unless told otherwise", 0},
+    {"several", KEY_SEVERAL, "SHARE", 0,
+     "of the patients with a mass: those with a second one; 0 unless told otherwise", 0},
+    {"test", KEY_TEST, "SHARE", 0,
+     "of the patients of each label: the official test part, the others are train; 0 unless told otherwise",
+     0},
     {"views", KEY_VIEWS, "WHICH", 0, "both, CC or MLO", 0},
+    {"archive", KEY_ARCHIVE, NULL, 0,
+     "write the layout of the CBIS-DDSM download instead of a data set: DICOM files and the archive's "
+     "tables, "
+     "for 'clearmass ingest cbis OUT/CBIS-DDSM --csv OUT/mass_case_description_train_set.csv'",
+     1},
+    {"faults", KEY_FAULTS, NULL, 0,
+     "with --archive: put in the faults that the real download has (masks and crops swapped, misnamed "
+     "series, "
+     "masks of another pixel pitch, missing and truncated files ...) and list them in OUT/faults.csv",
+     1},
     {0}};
 
 static const struct argp ARGP = {
@@ -109,7 +148,7 @@ static const struct argp ARGP = {
     parse,
     "OUT",
     "Makes a data set of synthetic mammograms with known truth: one breast a patient, in two views, "
-    "with one round, oval or lobulated mass (benign) or an irregular or spiculated one (malignant)."
+    "with a round, oval or lobulated mass (benign) or an irregular or spiculated one (malignant)."
     "\vThe folder OUT must be new or empty. The same seed makes the same files. The pictures are drawn, "
     "not taken: what is measured on them says how the program works, nothing about "
     "patients.\n" CLI_DISCLAIMER,
@@ -119,7 +158,7 @@ static const struct argp ARGP = {
 
 int cmd_phantom(int argc, char **argv)
 {
-    struct arguments a = {NULL, phantom_defaults()};
+    struct arguments a = {.phantom = phantom_defaults()};
     struct phantom_counts made = {0};
     struct err err = ERR_INIT;
     double begun = clock_seconds();
@@ -132,7 +171,8 @@ int cmd_phantom(int argc, char **argv)
         cli_fail(&err);
         return CLI_USAGE;
     }
-    if (!phantom_write(&made, a.folder, &a.phantom, &err))
+    if (a.archive ? !phantom_archive_write(&made, a.folder, &a.phantom, a.faults, &err)
+                  : !phantom_write(&made, a.folder, &a.phantom, &err))
         return cli_fail(&err);
     clock_text(clock_seconds() - begun, took, sizeof took);
     printf("%s: %zu images of %zu synthetic patients (%zu benign, %zu malignant, %zu normal) in %s\n",

@@ -24,9 +24,10 @@ bool phantom_check(const struct phantom_options *o, struct err *err)
     if (o->height < PHANTOM_MIN_HEIGHT || o->height > PHANTOM_MAX_HEIGHT)
         return err_set(err, ERR_INPUT, "height %d: %d to %d pixels can be made", o->height,
                        PHANTOM_MIN_HEIGHT, PHANTOM_MAX_HEIGHT);
-    if (!(o->malignant_share >= 0 && o->malignant_share <= 1) ||
-        !(o->normal_share >= 0 && o->normal_share <= 1))
-        return err_set(err, ERR_INPUT, "a share must lie between 0 and 1");
+    const double share[] = {o->malignant_share, o->normal_share, o->several_share, o->test_share};
+    for (size_t k = 0; k < sizeof share / sizeof *share; k++)
+        if (!(share[k] >= 0 && share[k] <= 1))
+            return err_set(err, ERR_INPUT, "a share must lie between 0 and 1");
     if (!o->view[PHANTOM_CC] && !o->view[PHANTOM_MLO])
         return err_set(err, ERR_INPUT, "no view is asked for");
     return true;
@@ -54,16 +55,24 @@ static bool is_marked(size_t i, double share, double shift)
     return marked_before(i + 1, share, shift) > marked_before(i, share, shift);
 }
 
-/* Labels are spread evenly, so that the first cases of any number have nearly the mix that was asked for. */
-static enum data_label label_of(const struct phantom_options *o, size_t index)
+/* Labels are spread evenly, so that the first cases of any number have nearly the mix that was asked for;
+ * test cases are spread evenly over those of one label. */
+static void sort_case(struct phantom_case *c, const struct phantom_options *o)
 {
     struct rng r = rng_at(o->seed, RNG_PHANTOM, UINT64_MAX, 0);
-    double normal_shift = rng_uniform(&r), malignant_shift = rng_uniform(&r);
+    double normal_shift = rng_uniform(&r), malignant_shift = rng_uniform(&r), test_shift = rng_uniform(&r);
+    size_t normal = marked_before(c->index, o->normal_share, normal_shift), with_mass = c->index - normal;
+    size_t malignant = marked_before(with_mass, o->malignant_share, malignant_shift);
+    size_t before[LABEL_COUNT] = {
+        [LABEL_BENIGN] = with_mass - malignant, [LABEL_MALIGNANT] = malignant, [LABEL_NORMAL] = normal};
 
-    if (is_marked(index, o->normal_share, normal_shift))
-        return LABEL_NORMAL;
-    size_t with_mass = index - marked_before(index, o->normal_share, normal_shift);
-    return is_marked(with_mass, o->malignant_share, malignant_shift) ? LABEL_MALIGNANT : LABEL_BENIGN;
+    if (is_marked(c->index, o->normal_share, normal_shift))
+        c->label = LABEL_NORMAL;
+    else
+        c->label = is_marked(with_mass, o->malignant_share, malignant_shift) ? LABEL_MALIGNANT : LABEL_BENIGN;
+    c->part = o->test_share == 0                                       ? PART_NONE
+              : is_marked(before[c->label], o->test_share, test_shift) ? PART_TEST
+                                                                       : PART_TRAIN;
 }
 
 /* One of count outcomes, by their shares of 1. */
@@ -76,23 +85,43 @@ static int draw_share(struct rng *r, const double *share, int count)
     return k;
 }
 
-/* Size, shape and visibility of the mass. */
-static void make_mass(struct phantom_case *c, struct rng *r)
+/* Size, shape and visibility of a mass. */
+static void make_mass(struct phantom_mass *m, enum data_label label, struct rng *r)
 {
     static const double SUBTLETY[5] = {0.03, 0.07, 0.25, 0.35, 0.3};
     static const double BENIGN_KIND[3] = {0.3, 0.45, 0.25}, MALIGNANT_KIND[2] = {0.2, 0.8};
     static const double BENIGN_ASSESSMENT[3] = {0.3, 0.3, 0.4}, MALIGNANT_ASSESSMENT[2] = {0.45, 0.55};
-    bool malignant = c->label == LABEL_MALIGNANT;
+    bool malignant = label == LABEL_MALIGNANT;
 
+    m->label = label;
     /* Log-uniform; masses of the archive lie mostly between these. The views may differ by 12 %. */
-    c->area_share = 0.0027 * pow(0.019 / 0.0027, pow(rng_uniform(r), malignant ? 0.9 : 1.2));
-    c->from_nipple = rng_between(r, 0.3, 0.8);
-    c->spicule_reach = rng_between(r, 1.6, 2.2);
-    c->kind = malignant ? PHANTOM_IRREGULAR + (unsigned)draw_share(r, MALIGNANT_KIND, 2)
+    m->area_share = 0.0027 * pow(0.019 / 0.0027, pow(rng_uniform(r), malignant ? 0.9 : 1.2));
+    m->from_nipple = rng_between(r, 0.3, 0.8);
+    m->spicule_reach = rng_between(r, 1.6, 2.2);
+    m->kind = malignant ? PHANTOM_IRREGULAR + (unsigned)draw_share(r, MALIGNANT_KIND, 2)
                         : PHANTOM_ROUND + (unsigned)draw_share(r, BENIGN_KIND, 3);
-    c->subtlety = 1 + draw_share(r, SUBTLETY, 5);
-    c->assessment =
+    m->subtlety = 1 + draw_share(r, SUBTLETY, 5);
+    m->assessment =
         malignant ? 4 + draw_share(r, MALIGNANT_ASSESSMENT, 2) : 2 + draw_share(r, BENIGN_ASSESSMENT, 3);
+}
+
+static void add_mass(struct phantom_case *c, enum data_label label, struct rng *r)
+{
+    struct phantom_mass *m = &c->mass[c->masses++];
+
+    make_mass(m, label, r);
+    c->subtlety = m->subtlety > c->subtlety ? m->subtlety : c->subtlety;
+    c->assessment = m->assessment > c->assessment ? m->assessment : c->assessment;
+}
+
+/* Beside a malignant mass a second one is often malignant, too; beside a benign one it is benign. */
+static void add_second(struct phantom_case *c, const struct phantom_options *o)
+{
+    struct rng r = rng_at(o->seed, RNG_PHANTOM, c->index, 1);
+    bool wanted = rng_uniform(&r) < o->several_share, malignant = rng_uniform(&r) < 0.7;
+
+    if (wanted)
+        add_mass(c, c->label == LABEL_MALIGNANT && malignant ? LABEL_MALIGNANT : LABEL_BENIGN, &r);
 }
 
 void phantom_case_make(struct phantom_case *c, const struct phantom_options *o, size_t index)
@@ -100,20 +129,24 @@ void phantom_case_make(struct phantom_case *c, const struct phantom_options *o, 
     static const double DENSITY[4] = {0.2, 0.4, 0.28, 0.12};
     struct rng r = rng_at(o->seed, RNG_PHANTOM, index, 0);
 
-    *c = (struct phantom_case){.index = index, .label = label_of(o, index), .assessment = 1};
+    *c = (struct phantom_case){.index = index, .assessment = 1};
+    sort_case(c, o);
     snprintf(c->patient, sizeof c->patient, "P%04zu", index + 1);
     c->right = rng_uniform(&r) < 0.5;
     c->density = 1 + draw_share(&r, DENSITY, 4);
     c->depth = rng_between(&r, 0.33, 0.53);
     c->reach = fmin(0.46, c->depth * rng_between(&r, 0.8, 1.08));
-    if (c->label != LABEL_NORMAL)
-        make_mass(c, &r);
+    if (c->label != LABEL_NORMAL) {
+        add_mass(c, c->label, &r);
+        add_second(c, o);
+    }
 }
 
 void phantom_picture_release(struct phantom_picture *p)
 {
     image_release(&p->grey);
     image_release(&p->mask);
+    image_release(&p->core);
 }
 
 bool phantom_render(struct phantom_picture *out, const struct phantom_options *o,
@@ -126,8 +159,8 @@ bool phantom_render(struct phantom_picture *out, const struct phantom_options *o
 
     s.light = mem_try(pixels, sizeof *s.light, err);
     s.strand = mem_try(pixels, sizeof *s.strand, err);
-    s.mask = mem_try(pixels, sizeof *s.mask, err);
-    if (!s.light || !s.strand || !s.mask)
+    s.core = mem_try(pixels, sizeof *s.core, err);
+    if (!s.light || !s.strand || !s.core)
         goto out;
     phantom_shape_make(&s);
     if (!phantom_grid_make(&s, err) || !phantom_tissue_draw(&s, err))
@@ -138,7 +171,7 @@ out:
     phantom_grid_release(&s.grid);
     free(s.light);
     free(s.strand);
-    free(s.mask);
+    free(s.core);
     return ok;
 }
 
@@ -170,6 +203,7 @@ static bool write_view(void *context, size_t i, struct err *err)
                                .density = density,
                                .assessment = assessment,
                                .subtlety = c.subtlety ? subtlety : NULL,
+                               .part = c.part,
                                .label = c.label,
                                .grey = &p.grey,
                                .mask = &p.mask};
@@ -190,9 +224,10 @@ bool phantom_write(struct phantom_counts *counts, const char *folder, const stru
         if (o->view[k])
             job.view[job.views++] = (enum phantom_projection)k;
     json_t *options =
-        json_pack("{s:I, s:I, s:i, s:f, s:f, s:b, s:b}", "cases", (json_int_t)o->cases, "seed",
+        json_pack("{s:I, s:I, s:i, s:f, s:f, s:f, s:f, s:b, s:b}", "cases", (json_int_t)o->cases, "seed",
                   (json_int_t)o->seed, "height", o->height, "malignant_share", o->malignant_share,
-                  "normal_share", o->normal_share, "cc", o->view[PHANTOM_CC], "mlo", o->view[PHANTOM_MLO]);
+                  "normal_share", o->normal_share, "several_share", o->several_share, "test_share",
+                  o->test_share, "cc", o->view[PHANTOM_CC], "mlo", o->view[PHANTOM_MLO]);
     assert(options);
     job.set =
         dataset_begin(folder,

@@ -147,22 +147,27 @@ bool phantom_film_expose(struct phantom_picture *out, struct phantom_scene *s, s
     bool ok = false;
 
     if (!image_new(&p.grey, s->width, s->height, 1, IMAGE_U16, err) ||
-        !image_new(&p.mask, s->width, s->height, 1, IMAGE_U8, err))
+        !image_new(&p.core, s->width, s->height, 1, IMAGE_U8, err))
         goto out;
-    memcpy(image_u8(&p.mask), s->mask, pixels);
+    memcpy(image_u8(&p.core), s->core, pixels);
     for (size_t i = 0; i < pixels; i++)
         film[i] = (float)f.fog + (1 - (float)f.fog) * curve((float)f.gain * film[i]);
     if (s->about->right) {
         struct image whole = {s->width, s->height, 1, IMAGE_F32, film};
         image_flip_horizontal(&whole);
-        image_flip_horizontal(&p.mask);
+        image_flip_horizontal(&p.core);
     }
+    if (!image_copy(&p.mask, &p.core, err))
+        goto out;
+    for (size_t i = 0; i < pixels; i++)
+        image_u8(&p.mask)[i] = image_u8(&p.mask)[i] ? 255 : 0;
     if (!add_label(film, s, f.label_light, &r, err))
         goto out;
     add_borders(film, s, &f);
     develop(image_u16(&p.grey), film, s, f.grain);
     image_move(&out->grey, &p.grey);
     image_move(&out->mask, &p.mask);
+    image_move(&out->core, &p.core);
     ok = true;
 out:
     phantom_picture_release(&p);

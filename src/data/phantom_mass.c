@@ -10,6 +10,7 @@ static const float DISPLACED = 0.5f;
 
 /* A mass in one view: a core whose radius depends on the direction, and lines that radiate from it. */
 struct mass {
+    const struct phantom_mass *about;
     double x, y;           /* centre, image heights */
     double mean_radius;    /* of a disc of the core's area */
     double largest_radius; /* of the core */
@@ -34,9 +35,9 @@ static const struct outline_style STYLE[] = {
  * shows). */
 static void make_outline(struct mass *m, const struct phantom_scene *s, struct rng *r)
 {
-    const struct outline_style *style = &STYLE[s->about->kind];
+    const struct outline_style *style = &STYLE[m->about->kind];
     double stretch = rng_between(r, style->stretch_low, style->stretch_high), turn = rng_between(r, 0, M_PI);
-    double height[MOST_WAVES + 1] = {0}, phase[MOST_WAVES + 1] = {0}, area = 0, share = s->about->area_share;
+    double height[MOST_WAVES + 1] = {0}, phase[MOST_WAVES + 1] = {0}, area = 0, share = m->about->area_share;
 
     for (int k = style->first_wave; k <= style->last_wave; k++) {
         height[k] = style->strength * rng_between(r, 0.6, 1.2) * pow(k - style->first_wave + 1, -0.7);
@@ -66,9 +67,20 @@ static double room_at(const struct phantom_scene *s, double x, double y)
     return fmin(room, 0.02 - phantom_grid_at(&s->grid, LAYER_PECTORAL, x, y));
 }
 
-/* At the case's distance from the nipple if there is room, else as near to that as can be. Of the places with
+/* How far a core there would stay away from the masses drawn before, all[0] to m - 1; image heights. */
+static double clear_of_others(const struct mass *all, const struct mass *m, double x, double y)
+{
+    double clear = 1;
+
+    for (const struct mass *other = all; other < m; other++)
+        clear = fmin(clear,
+                     hypot(x - other->x, y - other->y) - 1.3 * (other->largest_radius + m->largest_radius));
+    return clear;
+}
+
+/* At the mass's distance from the nipple if there is room, else as near to that as can be. Of the places with
  * room one with little glandular tissue is more likely to be kept: that is where masses are found. */
-static void place(struct mass *m, const struct phantom_scene *s, struct rng *r)
+static void place(struct mass *m, const struct mass *all, const struct phantom_scene *s, struct rng *r)
 {
     const struct phantom_shape *p = &s->shape;
     double best = -1e9;
@@ -76,9 +88,10 @@ static void place(struct mass *m, const struct phantom_scene *s, struct rng *r)
 
     for (int i = 0; i < TRIES && roomy < ROOMY; i++) {
         double loosening = (double)i / TRIES, angle = rng_between(r, -1, 1) * (0.8 + 0.4 * loosening);
-        double away = (s->about->from_nipple + loosening * rng_between(r, -0.4, 0.4)) * p->depth;
+        double away = (m->about->from_nipple + loosening * rng_between(r, -0.4, 0.4)) * p->depth;
         double x = p->nipple_x - away * cos(angle), y = p->nipple_y + away * sin(angle);
         double room = fmin(room_at(s, x, y) - m->largest_radius, 0);
+        room = fmin(room, clear_of_others(all, m, x, y));
         double gland = fmin(fmax(phantom_grid_at(&s->grid, LAYER_GLAND, x, y), -0.3), 0.4);
         double merit = 100 * room - gland;
         roomy += room == 0;
@@ -160,10 +173,10 @@ static struct contrast measure(const struct phantom_scene *s, const struct mass 
 
 /* What the mass adds, so that the core gets the contrast its subtlety asks for as far as what lies beneath
  * allows: in uneven tissue it may come out weaker or stronger. */
-static double amplitude(const struct phantom_scene *s, const struct contrast *c, struct rng *r)
+static double amplitude(const struct mass *m, const struct contrast *c, struct rng *r)
 {
     static const double WANTED[6] = {0, 0.05, 0.08, 0.12, 0.17, 0.22};
-    double wanted = WANTED[s->about->subtlety] * rng_between(r, 0.9, 1.1);
+    double wanted = WANTED[m->about->subtlety] * rng_between(r, 0.9, 1.1);
     double gain = c->shape[0] - c->shape[1], usual = wanted / gain;
 
     return fmin(fmax((wanted - c->light[0] + c->light[1]) / gain, 0.6 * usual), 2.2 * usual);
@@ -172,6 +185,7 @@ static double amplitude(const struct phantom_scene *s, const struct contrast *c,
 /* A mass displaces tissue: beneath its core the texture is pulled towards its mean. */
 static void draw_core(struct phantom_scene *s, const struct mass *m, double light, float mean)
 {
+    const uint8_t bit = (uint8_t)(1 << (m->about - s->about->mass));
     struct image_box b = box_around(s, m, (m->ill_defined ? 2.4 : 1.1) * m->largest_radius);
 
     for (int y = b.y0; y < b.y1; y++)
@@ -185,7 +199,7 @@ static void draw_core(struct phantom_scene *s, const struct mass *m, double ligh
             s->light[at] += DISPLACED * fminf(shape, 1) * (mean - s->light[at]);
             s->light[at] += (float)light * shape * fminf(1, depth / 0.02f);
             if (radii <= 1)
-                s->mask[at] = 255;
+                s->core[at] |= bit;
         }
 }
 
@@ -194,7 +208,7 @@ static void draw_spicule(float *plane, const struct phantom_scene *s, const stru
 {
     double angle = rng_between(r, 0, 2 * M_PI), bend = rng_normal(r) * 0.2;
     double root = m->radius[(int)(angle / (2 * M_PI) * ANGLES) % ANGLES];
-    double reach = s->about->spicule_reach * m->mean_radius * rng_between(r, 0.75, 1.2);
+    double reach = m->about->spicule_reach * m->mean_radius * rng_between(r, 0.75, 1.2);
     double width = m->mean_radius * rng_between(r, 0.06, 0.13), light = rng_between(r, 0.4, 1);
     double x = m->x + 0.6 * root * cos(angle), y = m->y + 0.6 * root * sin(angle);
     double length = fmax(reach - 0.6 * root, 0.6 * root) / 3;
@@ -231,19 +245,28 @@ static void draw_spicules(struct phantom_scene *s, const struct mass *m, double 
     free(plane);
 }
 
+static void draw_mass(struct phantom_scene *s, struct mass *m, const struct mass *all, struct rng *r)
+{
+    make_outline(m, s, r);
+    place(m, all, s, r);
+    struct contrast before = measure(s, m);
+    double light = amplitude(m, &before, r);
+    draw_core(s, m, light, (float)before.light[0]);
+    if (m->spiculated)
+        draw_spicules(s, m, 0.6 * light, r);
+}
+
 void phantom_mass_draw(struct phantom_scene *s)
 {
-    if (s->about->label == LABEL_NORMAL)
-        return;
     struct rng r = phantom_rng(s, SCENE_MASS);
-    struct mass m = {.spiculated = s->about->kind == PHANTOM_SPICULATED,
-                     .ill_defined =
-                         s->about->kind == PHANTOM_IRREGULAR || s->about->kind == PHANTOM_SPICULATED};
-    make_outline(&m, s, &r);
-    place(&m, s, &r);
-    struct contrast before = measure(s, &m);
-    double light = amplitude(s, &before, &r);
-    draw_core(s, &m, light, (float)before.light[0]);
-    if (m.spiculated)
-        draw_spicules(s, &m, 0.6 * light, &r);
+    struct mass all[PHANTOM_MOST_MASSES];
+
+    for (int k = 0; k < s->about->masses; k++) {
+        const struct phantom_mass *about = &s->about->mass[k];
+        all[k] = (struct mass){.about = about,
+                               .spiculated = about->kind == PHANTOM_SPICULATED,
+                               .ill_defined =
+                                   about->kind == PHANTOM_IRREGULAR || about->kind == PHANTOM_SPICULATED};
+        draw_mass(s, &all[k], all, &r);
+    }
 }

@@ -58,7 +58,7 @@ struct phantom_scene {
     struct phantom_grid grid;
     float *light;  /* [height, width] */
     float *strand; /* [height, width]: thin bright lines, added where there is breast */
-    uint8_t *mask; /* [height, width]: 0 or 255 */
+    uint8_t *core; /* [height, width]: bit k is set in the core of mass k */
 };
 
 struct rng phantom_rng(const struct phantom_scene *s, enum phantom_part part);
@@ -83,7 +83,7 @@ struct phantom_stroke {
 };
 void phantom_stroke_draw(float *plane, const struct phantom_scene *s, const struct phantom_stroke *stroke);
 
-/* phantom_mass.c: adds the mass to the light and fills the mask; nothing for a normal case. */
+/* phantom_mass.c: adds the masses to the light and fills core; nothing for a normal case. */
 void phantom_mass_draw(struct phantom_scene *s);
 
 /* phantom_film.c: from light to the film: curve, grain, label, borders, 16 bits, the side as it hangs. */

@@ -498,9 +498,7 @@ bool save(const char *path, const struct image *words, const struct dicom_info *
     DcmFileFormat file;
     DcmDataset *data = file.getDataset();
 
-    if (!coding_of(&coding, info, err))
-        return false;
-    if (coding != NATIVE && syntax != EXS_RLELossless)
+    if (!coding_of(&coding, info, NULL) || (coding != NATIVE && syntax != EXS_RLELossless))
         return err_set(err, ERR_INPUT, "DICOM with transfer syntax %s is not written", info->transfer_syntax);
     OFCondition c = fields_write(data, info);
     if (c.good() && comment)
