@@ -5,11 +5,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/weights_fetch.h"
-#include "io/safetensors.h"
+#include "cli/weights_file.h"
+#include "cli/weights_show.h"
 #include "model/checkpoint.h"
 #include "model/keras.h"
+#include "model/onnx.h"
 #include "model/published.h"
-#include "run/run.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include <string.h>
 
 enum { KEY_FROM = 256, KEY_MD5 };
-enum { MOST_WORDS = 3, SHAPES = 160, NAME_WIDTH = 32, SHAPE_WIDTH = 44 };
+enum { MOST_WORDS = 3 };
 
 struct arguments {
     const char *word[MOST_WORDS]; /* the verb, then what it works on */
@@ -26,160 +27,6 @@ struct arguments {
     bool partial;
     const char *from, *md5;
 };
-
-/* A network and its numbers, wherever they came from. */
-struct weights {
-    struct model_told told;
-    struct nn_graph graph;
-    float *values;
-    json_t *meta;
-};
-
-static void weights_release(struct weights *w)
-{
-    nn_graph_release(&w->graph);
-    free(w->values);
-    json_decref(w->meta);
-}
-
-/* ---- show ---- */
-
-static size_t add_shape(char text[SHAPES], size_t at, const size_t *dim, int rank)
-{
-    at += (size_t)snprintf(text + at, SHAPES - at, "%s", at ? ", " : "");
-    for (int i = 0; i < rank && at < SHAPES - 24; i++)
-        at += (size_t)snprintf(text + at, SHAPES - at, "%s%zu", i ? "x" : "", dim[i]);
-    return at;
-}
-
-static void print_row(const char *name, const char *shapes, size_t count)
-{
-    printf("%-*s  %-*s %12zu\n", NAME_WIDTH, name, SHAPE_WIDTH, shapes, count);
-}
-
-static void print_network(const struct model_told *t)
-{
-    printf("%s, %d channel%s", t->model->title, t->input.c, t->input.c == 1 ? "" : "s");
-    if (t->model->build_as && t->options.classes == MODEL_NO_HEAD)
-        printf(", no head");
-    else if (t->model->build_as)
-        printf(", %d classes", t->options.classes ? t->options.classes : t->model->classes);
-    if (t->model->build_as)
-        printf(", epsilon %g", t->options.epsilon > 0 ? t->options.epsilon : t->model->epsilon);
-}
-
-static void print_fit(const struct hdf5_weights *w)
-{
-    struct keras_fit f = KERAS_FIT_INIT;
-    struct err err = ERR_INIT;
-
-    if (keras_fit(&f, w, NULL, &err)) {
-        printf("Fits: ");
-        print_network(&f.told);
-        printf("%s%s\n", f.folded ? "; the batch norm at its end is folded into the last convolution" : "",
-               f.flipped ? "; Theano's kernels are turned round" : "");
-    } else {
-        printf("Fits no network: %s\n", err.text);
-    }
-    keras_release(&f);
-}
-
-static bool show_hdf5(const char *path, struct err *err)
-{
-    struct hdf5_weights w = HDF5_WEIGHTS_INIT;
-    size_t with = 0;
-
-    if (!hdf5_read(&w, path, err))
-        return false;
-    printf("Keras %s, backend %s%s\n", *w.keras_version ? w.keras_version : "1 (no version told)",
-           *w.backend ? w.backend : "not told", w.whole_model ? ", a whole model" : "");
-    for (size_t i = 0; i < w.n_layers; i++) {
-        const struct hdf5_layer *l = &w.layer[i];
-        char shapes[SHAPES] = "";
-        size_t count = 0, at = 0;
-        for (size_t k = l->first; k < l->first + l->count && at < SHAPES - 24; k++)
-            at = add_shape(shapes, at, w.array[k].dim, w.array[k].rank);
-        for (size_t k = l->first; k < l->first + l->count; k++)
-            count += w.array[k].count;
-        with += l->count > 0;
-        if (l->count > 0)
-            print_row(l->name, shapes, count);
-    }
-    printf("%zu layers, %zu with weights, %zu arrays, %zu numbers\n", w.n_layers, with, w.n_arrays,
-           w.n_values);
-    print_fit(&w);
-    hdf5_release(&w);
-    return true;
-}
-
-static bool read_own(struct weights *out, const char *path, struct err *err);
-
-static bool show_safetensors(const char *path, struct err *err)
-{
-    struct safetensors s = SAFETENSORS_INIT;
-    struct weights w = {.graph = NN_GRAPH_INIT};
-    struct err why = ERR_INIT;
-    size_t numbers = 0;
-
-    if (!safetensors_open(&s, path, err))
-        return false;
-    for (size_t i = 0; i < s.count; i++) {
-        char shape[SHAPES] = "";
-        add_shape(shape, 0, s.tensor[i].dim, s.tensor[i].rank);
-        print_row(s.tensor[i].name, shape, s.tensor[i].count);
-        numbers += s.tensor[i].count;
-    }
-    printf("%zu arrays, %zu numbers\n", s.count, numbers);
-    safetensors_close(&s);
-    if (read_own(&w, path, &why)) {
-        printf("Fits: ");
-        print_network(&w.told);
-        printf("\n");
-    } else {
-        printf("Fits no network: %s\n", why.text);
-    }
-    weights_release(&w);
-    return true;
-}
-
-/* ---- Reading ---- */
-
-/* A safetensors file whose metadata names its network. */
-static bool read_own(struct weights *out, const char *path, struct err *err)
-{
-    struct safetensors s = SAFETENSORS_INIT;
-    struct weights w = {.graph = NN_GRAPH_INIT};
-
-    if (!safetensors_open(&s, path, err))
-        return false;
-    bool ok = s.metadata ? model_read_told(&w.told, s.metadata, err)
-                         : err_set(err, ERR_INPUT, "it has no metadata that names a network");
-    safetensors_close(&s);
-    if (!ok)
-        return err_at(err, "%s", path);
-    model_build(w.told.model, &w.graph, w.told.input, &w.told.options);
-    w.values = mem_new(w.graph.n_values, sizeof *w.values);
-    if (!checkpoint_read(path, &w.graph, w.values, NULL, 0, &w.meta, err)) {
-        weights_release(&w);
-        return false;
-    }
-    *out = w;
-    return true;
-}
-
-/* A run's best weights, or a file of weights. */
-static bool read_run_or_file(struct weights *out, const char *path, struct err *err)
-{
-    if (!file_is_folder(path))
-        return read_own(out, path, err);
-    char *best = file_join(path, "best.safetensors");
-    const bool ok = file_exists(best) ? read_own(out, best, err)
-                                      : err_set(err, ERR_INPUT, "%s: no run with weights in it", path);
-    free(best);
-    return ok;
-}
-
-/* ---- import, export ---- */
 
 static json_t *describe(const struct keras_fit *f, const struct hdf5_weights *w, const char *path,
                         const char *sha256)
@@ -196,7 +43,7 @@ static json_t *describe(const struct keras_fit *f, const struct hdf5_weights *w,
 static void tell_import(const struct keras_fit *f, const char *out)
 {
     printf("%s: ", out);
-    print_network(&f->told);
+    weights_print_network(&f->told);
     printf(", %zu numbers\n", f->graph.n_values);
     if (f->missing_layers > 0)
         log_warn("%zu layers were not in the file and have initial values", f->missing_layers);
@@ -250,18 +97,40 @@ static bool fetch(const struct arguments *a, struct err *err)
     return ok;
 }
 
+static bool write_safetensors(const char *to, const struct weights *w, struct err *err)
+{
+    return checkpoint_write(to, &w->graph, w->values, NULL, 0, w->meta, err);
+}
+
+static bool write_keras(const char *to, const struct weights *w, struct err *err)
+{
+    return keras_write(to, &w->told, &w->graph, w->values, err);
+}
+
+static bool write_onnx(const char *to, const struct weights *w, struct err *err)
+{
+    return onnx_write(to, &w->graph, w->values, w->meta, err);
+}
+
+static const struct {
+    const char *ext;
+    bool (*write)(const char *to, const struct weights *w, struct err *err);
+} WRITERS[] = {{"safetensors", write_safetensors}, {"h5", write_keras}, {"onnx", write_onnx}};
+
 static bool export(const struct arguments *a, struct err *err)
 {
     const char *to = a->word[2];
-    struct weights w = {.graph = NN_GRAPH_INIT};
+    struct weights w = WEIGHTS_INIT;
+    bool ok = false;
 
-    if (!read_run_or_file(&w, a->word[1], err))
+    if (!weights_read(&w, a->word[1], err))
         return false;
-    const bool ok = file_has_ext(to, "h5") ? keras_write(to, &w.told, &w.graph, w.values, err)
-                                           : checkpoint_write(to, &w.graph, w.values, NULL, 0, w.meta, err);
+    for (size_t i = 0; i < sizeof WRITERS / sizeof *WRITERS; i++)
+        if (file_has_ext(to, WRITERS[i].ext))
+            ok = WRITERS[i].write(to, &w, err);
     if (ok) {
         printf("%s: ", to);
-        print_network(&w.told);
+        weights_print_network(&w.told);
         printf(", %zu numbers\n", w.graph.n_values);
     }
     weights_release(&w);
@@ -270,8 +139,7 @@ static bool export(const struct arguments *a, struct err *err)
 
 static bool show(const struct arguments *a, struct err *err)
 {
-    return file_has_ext(a->word[1], "safetensors") ? show_safetensors(a->word[1], err)
-                                                   : show_hdf5(a->word[1], err);
+    return weights_show(a->word[1], err);
 }
 
 /* ---- The command ---- */
@@ -285,7 +153,7 @@ static const struct verb {
     {"show", "FILE", 2, 2, NULL, show},
     {"fetch", "NAME [OUT.safetensors]", 2, 3, "safetensors", fetch},
     {"import", "FILE.h5 OUT.safetensors", 3, 3, "safetensors", import},
-    {"export", "RUN|FILE.safetensors OUT.h5|OUT.safetensors", 3, 3, "h5 safetensors", export},
+    {"export", "RUN|FILE.safetensors OUT.h5|OUT.onnx|OUT.safetensors", 3, 3, "h5 onnx safetensors", export},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -385,10 +253,10 @@ int cmd_weights(int argc, char **argv)
         .options = OPTIONS,
         .parser = parse,
         .args_doc = "show FILE\nfetch NAME [OUT.safetensors]\nimport FILE.h5 OUT.safetensors\n"
-                    "export RUN|FILE.safetensors OUT.h5|OUT.safetensors",
+                    "export RUN|FILE.safetensors OUT.h5|OUT.onnx|OUT.safetensors",
         .doc = "Weights of networks: what a file holds and which network it fits; published weights from the "
                "web; "
-               "Keras' HDF5 files in and out."
+               "Keras' HDF5 files in and out; ONNX files out."
                "\vWhat is fetched is checked by its MD5 and kept in ~/.cache/clearmass/weights (or below "
                "XDG_CACHE_HOME); a download that breaks off goes on with the same command. Proxies are taken "
                "from the "
