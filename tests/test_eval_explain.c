@@ -221,23 +221,29 @@ static void test_files(void **state)
 
     put_png(under(top, "b/one.png"), 4, 4, (struct image_box){0, 0, 1, 1});
     put_png(under(top, "a/one.png"), 4, 4, (struct image_box){0, 0, 1, 1});
+    put_png(under(top, "b/x/1.2.34"), 4, 4, (struct image_box){0, 0, 1, 1});
+    put_png(under(top, "b/x/1.2.35"), 4, 4, (struct image_box){0, 0, 1, 1});
     put_png(under(top, "c/one-2.png"), 4, 4, (struct image_box){0, 0, 1, 1});
+    put_png(under(top, "c/two.png"), 4, 4, (struct image_box){0, 0, 1, 1});
+    put_png(under(top, "c/two.tif"), 4, 4, (struct image_box){0, 0, 1, 1});
+    put_png(under(top, "c/two-2.jpg"), 4, 4, (struct image_box){0, 0, 1, 1});
     put_png(under(top, "c/nameless"), 4, 4, (struct image_box){0, 0, 1, 1});
     put_png(under(top, "out/one-overlay.png"), 4, 4, (struct image_box){0, 0, 1, 1});
     put_png(under(top, "a/.hidden.png"), 4, 4, (struct image_box){0, 0, 1, 1});
     write_text(under(top, "a/notes.txt"), "no image");
     write_text(under(top, "a/broken.png"), "no image");
+    write_text(under(top, "a/empty.dcm"), "");
     assert_int_equal(mkfifo(under(top, "a/pipe.png"), 0600), 0);
     assert_int_equal(symlink("..", under(top, "a/loop")), 0);
     assert_int_equal(symlink("nowhere", under(top, "a/dangling.png")), 0);
     char *const paths[] = {(char *)top};
     must(explain_files_find(&f, paths, 1, under(top, "out"), &err), err);
-    const char *const names[][2] = {{"a/broken.png", "broken"},
-                                    {"a/one.png", "one"},
-                                    {"b/one.png", "one-3"}, /* one-2 is another file's */
-                                    {"c/nameless", "nameless"},
-                                    {"c/one-2.png", "one-2"}};
-    assert_int_equal(f.count, 5);
+    const char *const names[][2] = {
+        {"a/broken.png", "broken"}, {"a/empty.dcm", "empty"}, {"a/one.png", "a-one"},
+        {"b/one.png", "b-one"},     {"b/x/1.2.34", "1.2.34"}, {"b/x/1.2.35", "1.2.35"},
+        {"c/nameless", "nameless"}, {"c/one-2.png", "one-2"}, {"c/two-2.jpg", "two-2"},
+        {"c/two.png", "two"},       {"c/two.tif", "two-3"}}; /* two-2 is another file's */
+    assert_int_equal(f.count, 11);
     for (size_t i = 0; i < f.count; i++) {
         assert_string_equal(f.file[i].path, under(top, names[i][0]));
         assert_string_equal(f.file[i].stem, names[i][1]);
@@ -257,8 +263,8 @@ static void test_files_of_any_bytes(void **state)
 
     (void)state;
     must(explain_files_find(&f, paths, 3, NULL, &err), err);
-    assert_string_equal(f.file[0].stem, "_");
-    assert_string_equal(f.file[1].stem, "_-2");
+    assert_string_equal(f.file[0].stem, "x-_");
+    assert_string_equal(f.file[1].stem, "y-_");
     assert_string_equal(f.file[2].stem, "\xc3\xa4");
     explain_files_release(&f);
 }

@@ -9,15 +9,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const EXTENSION[] = {"png", "jpg", "jpeg", "tif", "tiff"};
+static const char *const EXTENSION[] = {"png", "jpg", "jpeg", "tif", "tiff", "dcm"};
 enum { N_EXTENSIONS = sizeof EXTENSION / sizeof *EXTENSION };
 
-static bool looks_like_image(const char *path)
+static bool has_extension(const char *path)
 {
     for (int i = 0; i < N_EXTENSIONS; i++)
         if (file_has_ext(path, EXTENSION[i]))
             return true;
-    return image_is_readable(path);
+    return false;
+}
+
+static bool looks_like_image(const char *path)
+{
+    return has_extension(path) || image_is_readable(path);
 }
 
 static void add(struct explain_files *f, const char *path)
@@ -64,17 +69,79 @@ static bool walk(struct explain_files *f, const char *folder, const char *skip, 
     return ok;
 }
 
-/* The stem in UTF-8, as the set of used names wants it: names may hold any bytes. */
-static char *clean_stem(const char *path)
+/* In UTF-8, as the set of used names wants it: names may hold any bytes. Takes text, gives it back. */
+static char *clean(char *text)
 {
-    char *stem = file_stem(path);
-    json_t *text = json_string(stem);
+    json_t *json = json_string(text);
 
-    for (char *c = stem; !text && *c; c++)
+    for (char *c = text; !json && *c; c++)
         if (*c & 0x80)
             *c = '_';
-    json_decref(text);
-    return stem;
+    json_decref(json);
+    return text;
+}
+
+/* What follows the last dot of another name may tell it apart: DICOM files are often called after their
+ * unique identifiers. */
+static char *stem_of(const char *path)
+{
+    return clean(has_extension(path) ? file_stem(path) : mem_copy_string(file_base(path)));
+}
+
+/* Bytes of the folders that two paths have in common, the '/' included. */
+static size_t common_folders(const char *a, const char *b)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; a[i] && a[i] == b[i]; i++)
+        if (a[i] == '/')
+            n = i + 1;
+    return n;
+}
+
+/* What the files of one stem share. */
+struct namesake {
+    size_t first, count, folders; /* the first of the files; the bytes of their common folders */
+};
+
+/* Groups the files by stem: of[i] is the group of file i. Both are new, free() them. */
+static struct namesake *find_namesakes(const struct explain_files *f, size_t **of)
+{
+    struct namesake *group = mem_new(f->count, sizeof *group);
+    json_t *known = json_object();
+    size_t groups = 0;
+
+    *of = mem_new(f->count, sizeof **of);
+    for (size_t i = 0; i < f->count; i++) {
+        const char *path = f->file[i].path;
+        char *stem = stem_of(path);
+        const json_t *at = json_object_get(known, stem);
+        const size_t k = at ? (size_t)json_integer_value(at) : groups++;
+        struct namesake *g = &group[k];
+        if (!at) {
+            json_object_set_new(known, stem, json_integer((json_int_t)k));
+            *g = (struct namesake){.first = i, .folders = strlen(path)};
+        }
+        const size_t shared = common_folders(f->file[g->first].path, path);
+        g->folders = g->count++ && shared < g->folders ? shared : g->folders;
+        (*of)[i] = k;
+        free(stem);
+    }
+    json_decref(known);
+    return group;
+}
+
+/* Files of one stem are told apart by the first folder in which they differ, if there is one. */
+static char *name_of(const char *path, const struct namesake *g)
+{
+    const char *folder = path + (g->count > 1 ? g->folders : 0), *slash = strchr(folder, '/');
+    char *stem = stem_of(path), *name;
+
+    if (g->count < 2 || !slash || slash == folder)
+        return stem;
+    name = clean(mem_printf("%.*s-%s", (int)(slash - folder), folder, stem));
+    free(stem);
+    return name;
 }
 
 /* STEM-2, STEM-3 ..., passing over stems that other files have. */
@@ -92,28 +159,32 @@ static char *numbered(json_t *used, const char *stem)
     return name;
 }
 
-/* The first file of a stem keeps it. */
+/* The first file of a name keeps it. */
 static void name_outputs(struct explain_files *f)
 {
-    json_t *used = json_object(); /* stem: the last number given */
+    json_t *used = json_object(); /* name: the last number given */
+    size_t *of;
+    struct namesake *group = find_namesakes(f, &of);
 
     for (size_t i = 0; i < f->count; i++) {
-        char *stem = clean_stem(f->file[i].path);
-        if (json_object_get(used, stem)) {
-            free(stem);
+        char *name = name_of(f->file[i].path, &group[of[i]]);
+        if (json_object_get(used, name)) {
+            free(name);
         } else {
-            json_object_set_new(used, stem, json_integer(1));
-            f->file[i].stem = stem;
+            json_object_set_new(used, name, json_integer(1));
+            f->file[i].stem = name;
         }
     }
     for (size_t i = 0; i < f->count; i++) {
         if (!f->file[i].stem) {
-            char *stem = clean_stem(f->file[i].path);
-            f->file[i].stem = numbered(used, stem);
-            free(stem);
+            char *name = name_of(f->file[i].path, &group[of[i]]);
+            f->file[i].stem = numbered(used, name);
+            free(name);
         }
     }
     json_decref(used);
+    free(group);
+    free(of);
 }
 
 bool explain_files_find(struct explain_files *out, char *const *path, size_t n, const char *skip,

@@ -22,10 +22,11 @@ struct explain_files {
     }
 
 /* A file is taken as it is named, whatever it is: what is wrong with it shows when it is read. A folder gives
- * the images below it (names that end in .png, .jpg, .jpeg, .tif or .tiff, and other regular files that begin
- * like one), sorted; hidden names, links to folders and the folder skip (may be NULL: the outputs' own) are
- * passed over. Two files of the same stem become STEM and STEM-2. Fails when a folder cannot be listed and
- * when there is no image. */
+ * the images below it (names that end in .png, .jpg, .jpeg, .tif, .tiff or .dcm, and other regular files that
+ * begin like one), sorted; hidden names, links to folders and the folder skip (may be NULL: the outputs' own)
+ * are passed over. A stem is the name without one of these endings; files of the same stem become
+ * FOLDER-STEM, by the first folder in which their paths differ, and where that is not enough STEM, STEM-2,
+ * ... Fails when a folder cannot be listed and when there is no image. */
 bool explain_files_find(struct explain_files *out, char *const *path, size_t n, const char *skip,
                         struct err *err);
 void explain_files_release(struct explain_files *f);
