@@ -100,6 +100,32 @@ static inline void write_run(const char *folder, const char *task, const char *f
     manifest_release(&m);
 }
 
+/* The value at keys joined by dots, numbers indexing arrays. */
+static inline const json_t *at(const json_t *json, const char *keys)
+{
+    char text[128], *rest = text;
+
+    snprintf(text, sizeof text, "%s", keys);
+    for (char *key; json && (key = strsep(&rest, "."));)
+        json = json_is_array(json) ? json_array_get(json, (size_t)atoi(key)) : json_object_get(json, key);
+    if (!json)
+        fail_msg("no %s", keys);
+    return json;
+}
+
+static inline void expect(const json_t *json, const char *keys, double value, double tolerance)
+{
+    const double v = json_number_value(at(json, keys));
+
+    if (!json_is_number(at(json, keys)) || !(fabs(v - value) <= tolerance))
+        fail_msg("%s is %.17g instead of %.17g", keys, v, value);
+}
+
+static inline void expect_text(const json_t *json, const char *keys, const char *text)
+{
+    assert_string_equal(json_string_value(at(json, keys)), text);
+}
+
 /* One image of the data set: a bright box, and a mask that may be another box. */
 struct boxed {
     const char *id, *patient;

@@ -13,23 +13,31 @@ enum { KEY_PART = 0x1001, KEY_LOW, KEY_HIGH, KEY_SENSITIVITY, KEY_SPECIFICITY, K
 enum { MAX_BATCH = 1024 };
 
 static const char DOC[] =
-    "Measure a run on a data set: overlap of the masks, and how well their sums tell malignant from benign."
+    "Measure a run on a data set: overlap of the masks, and how well their sums tell malignant from benign; "
+    "of a "
+    "classifier, how well its probabilities do on the crops, and how its Grad-CAM agrees with the true "
+    "regions."
     "\vRUN is a folder made by 'clearmass train'; DATA is a data set folder, by default the one the run was "
     "trained "
     "on. Of that one the validation part is measured unless --part names another; every image of any other "
     "data set "
     "is an external test.\n\n"
-    "Evaluating the validation part of a black-box run also chooses two thresholds and stores them in "
+    "Evaluating the validation part of a black-box or classify run also chooses two thresholds and stores "
+    "them in "
     "RUN/thresholds.json, where evaluations of other parts and 'clearmass explain' find them. Looks at test "
     "images "
     "are counted in RUN/test_evaluations.csv.\n\n"
-    "Writes OUT/result.json, OUT/predictions.csv and OUT/masks. Research software, not a medical device.";
+    "Writes OUT/result.json, OUT/predictions.csv and OUT/masks, or of a classifier OUT/cam. Research "
+    "software, not a "
+    "medical device.";
 
 static const struct argp_option OPTIONS[] = {
     {"part", KEY_PART, "PART", 0, "validation (default), train, test or all", 0},
     {"output", 'o', "OUT", 0, "folder to write to (default RUN/evaluation)", 0},
-    {"low", KEY_LOW, "SCORE", 0, "benign below this score (default: the published .0001)", 0},
-    {"high", KEY_HIGH, "SCORE", 0, "malignant above this score (default: the published 100)", 0},
+    {"low", KEY_LOW, "SCORE", 0,
+     "benign below this score (default: the published .0001; .5 for a classifier)", 0},
+    {"high", KEY_HIGH, "SCORE", 0,
+     "malignant above this score (default: the published 100; .5 for a classifier)", 0},
     {"sensitivity", KEY_SENSITIVITY, "SHARE", 0,
      "of the malignant, not called benign by the chosen thresholds (default .9)", 0},
     {"specificity", KEY_SPECIFICITY, "SHARE", 0,
@@ -68,7 +76,7 @@ static void check(struct arguments *a, struct argp_state *state)
 {
     if (!a->e.run)
         argp_error(state, "a run folder is wanted");
-    if (!(a->given.low <= a->given.high))
+    if (a->given.low > a->given.high)
         argp_error(state, "--low %g lies above --high %g", a->given.low, a->given.high);
 }
 
@@ -161,6 +169,18 @@ static void print_overlap(const json_t *o)
            share_text(value(o, "soft_batch_dice"), a));
 }
 
+static void print_cam_of(const json_t *cam, const char *which, const char *words)
+{
+    const json_t *a = json_object_get(cam, which);
+    char chance[16], note[96];
+
+    printf("Grad-CAM of malignant against the true region, %.0f %s\n", value(a, "crops"), words);
+    snprintf(note, sizeof note, "  by chance (the region's share of the crop): %s",
+             share_text(value(json_object_get(a, "region_share"), "value"), chance));
+    print_line("pointing game", json_object_get(a, "pointing_game"), note);
+    print_line("energy inside", json_object_get(a, "energy_inside"), "");
+}
+
 static void print_decision(const json_t *d)
 {
     const json_t *chosen_on = json_object_get(d, "chosen_on");
@@ -184,19 +204,26 @@ static void print_decision(const json_t *d)
 static void print_result(const json_t *r, const char *out)
 {
     const json_t *data = json_object_get(r, "data"), *score = json_object_get(r, "score"), *d;
+    const json_t *cam = json_object_get(r, "cam");
     const json_t *decisions = json_object_get(r, "decisions");
     char a[16], b[16], c[16];
     size_t i;
 
-    printf("%s, %s: %.0f images of %.0f patients (%.0f benign, %.0f malignant, %.0f normal)\n",
+    printf("%s, %s: %.0f %ss of %.0f patients (%.0f benign, %.0f malignant, %.0f normal)\n",
            json_string_value(json_object_get(data, "path")), json_string_value(json_object_get(data, "part")),
-           value(data, "images"), value(data, "patients"), value(data, "benign"), value(data, "malignant"),
-           value(data, "normal"));
+           value(data, "images"), json_string_value(json_object_get(data, "unit")), value(data, "patients"),
+           value(data, "benign"), value(data, "malignant"), value(data, "normal"));
     if (value(data, "test_evaluations") > 0)
         printf("Looks at the test images of this data set with this run so far: %.0f\n",
                value(data, "test_evaluations"));
-    print_overlap(json_object_get(r, "overlap"));
-    printf("Malignant above the others by the sum of the mask\n");
+    if (cam) {
+        print_cam_of(cam, "all", "crops");
+        print_cam_of(cam, "malignant", "malignant crops");
+        printf("Malignant above the others by their probability\n");
+    } else {
+        print_overlap(json_object_get(r, "overlap"));
+        printf("Malignant above the others by the sum of the mask\n");
+    }
     printf("  %-28s %s  [%s, %s]\n", "AUC", share_text(value(score, "auc"), a),
            share_text(value(score, "auc_low"), b), share_text(value(score, "auc_high"), c));
     json_array_foreach(decisions, i, d)
@@ -204,8 +231,9 @@ static void print_result(const json_t *r, const char *out)
         print_decision(d);
     }
     if (json_array_size(json_object_get(r, "unreadable")) > 0)
-        printf("%zu images could not be read and are left out; result.json lists them\n",
-               json_array_size(json_object_get(r, "unreadable")));
+        printf("%zu %ss could not be read and are left out; result.json lists them\n",
+               json_array_size(json_object_get(r, "unreadable")),
+               json_string_value(json_object_get(data, "unit")));
     printf("In brackets: 95%% intervals. Written to %s\n%s\n", out, CLI_DISCLAIMER);
 }
 
@@ -213,7 +241,7 @@ int cmd_evaluate(int argc, char **argv)
 {
     static const struct argp ARGP = {
         .options = OPTIONS, .parser = parse, .args_doc = "RUN [DATA]", .doc = DOC};
-    struct arguments a = {.e = {.seed = 1}, .given = {PUBLISHED_LOW, PUBLISHED_HIGH}};
+    struct arguments a = {.e = {.seed = 1}, .given = {NAN, NAN}};
     struct err err = ERR_INIT;
     json_t *result = NULL;
 

@@ -1,5 +1,6 @@
 #include "eval/cam.h"
 
+#include "image/tone.h"
 #include "image/warp.h"
 
 #include <assert.h>
@@ -52,6 +53,15 @@ bool cam_undo(struct image *out, const struct cam *cam, struct err *err)
 
     image_release(&square);
     return ok;
+}
+
+bool cam_picture(struct image *out, const struct image *whole, struct err *err)
+{
+    float peak = 0;
+
+    for (size_t i = 0; i < image_pixels(whole); i++)
+        peak = fmaxf(peak, image_f32(whole)[i]);
+    return image_window_apply(out, whole, (struct image_window){0, peak > 0 ? peak : 1}, err);
 }
 
 /* From the centre of a cell, along one axis, to a pixel of the original: -1 or less, or size or more, where

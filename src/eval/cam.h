@@ -40,6 +40,10 @@ struct cam {
  * ERR_LIMIT only. */
 bool cam_undo(struct image *out, const struct cam *cam, struct err *err);
 
+/* The same as a picture: U8 grey, 255 at the largest value; black where there is none. out may be whole.
+ * ERR_LIMIT only. */
+bool cam_picture(struct image *out, const struct image *whole, struct err *err);
+
 /* How a map agrees with a true region. */
 struct cam_agreement {
     bool somewhere;      /* false: the map is 0 everywhere, or there is no region; the others then are 0 */

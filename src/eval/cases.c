@@ -15,8 +15,9 @@
 enum { CHUNK = 32 }; /* images in memory */
 
 struct chunk {
-    struct eval_case *of; /* [n] */
-    size_t n, pixels;
+    struct eval_case *of;
+    struct predictor *p;
+    size_t pixels;
     const struct prep *prep;
     const char *data, *folder;
     uint16_t *square;       /* [CHUNK, pixels] */
@@ -100,48 +101,59 @@ static bool finish_case(void *chunk, size_t i, struct err *err)
         return true;
     k->score = map_score(map, c->pixels);
     k->overlap = overlap_measure(map, c->truth + i * c->pixels, c->pixels);
-    char *name = mem_printf("%s/%s.png", c->folder, k->item->id);
+    char *name = mem_printf("%s/%s.png", c->folder, k->id);
     bool ok = map_image(&mask, &c->plan[i], map, err) && png_write(name, &mask, err);
     free(name);
     image_release(&mask);
     return ok;
 }
 
-static bool predict_chunk(struct chunk *c, struct predictor *p, struct err *err)
+void cases_tell_unread(const struct eval_case *of, size_t n)
 {
-    if (stop_requested())
-        return err_set(err, ERR_CANCELLED, "interrupted");
-    parallel_each(c->n, read_case, c);
-    for (size_t i = 0; i < c->n; i++)
-        if (!c->of[i].read)
-            log_warn("%s is left out: %s", c->of[i].item->id, c->of[i].error);
-    return predictor_run(p, c->square, c->n, c->map, err) && parallel_for(c->n, finish_case, c, NULL, err);
+    for (size_t i = 0; i < n; i++)
+        if (!of[i].read)
+            log_warn("%s is left out: %s", of[i].id, of[i].error);
+}
+
+bool cases_each(struct cases *c, const struct cases_walk *walk, struct err *err)
+{
+    struct progress progress;
+    bool ok = true;
+
+    progress_begin(&progress, "predict", c->count);
+    for (size_t done = 0; done < c->count && ok;) {
+        const size_t n = c->count - done < walk->at_a_time ? c->count - done : walk->at_a_time;
+        ok = stop_requested() ? err_set(err, ERR_CANCELLED, "interrupted")
+                              : walk->step(walk->context, c->of + done, n, err);
+        done += n;
+        progress_step(&progress, done, NULL);
+    }
+    progress_end(&progress, ok ? NULL : "stopped");
+    return ok;
+}
+
+static bool predict_chunk(void *chunk, struct eval_case *of, size_t n, struct err *err)
+{
+    struct chunk *c = chunk;
+
+    c->of = of;
+    parallel_each(n, read_case, c);
+    cases_tell_unread(of, n);
+    return predictor_run(c->p, c->square, n, c->map, err) && parallel_for(n, finish_case, c, NULL, err);
 }
 
 bool cases_predict(struct cases *cases, struct predictor *p, const struct manifest *m, const char *folder,
                    struct err *err)
 {
     const size_t pixels = predictor_pixels(p);
-    struct chunk c = {.pixels = pixels, .prep = &p->run.prep, .data = m->folder, .folder = folder};
-    struct progress progress;
-    bool ok = false;
+    struct chunk c = {.p = p, .pixels = pixels, .prep = &p->run.prep, .data = m->folder, .folder = folder};
 
     c.square = mem_try(CHUNK * pixels, sizeof *c.square, err);
     c.truth = mem_try(CHUNK * pixels, sizeof *c.truth, err);
     c.map = mem_try(CHUNK * pixels, sizeof *c.map, err);
     c.plan = mem_new(CHUNK, sizeof *c.plan);
-    if (!c.square || !c.truth || !c.map || !file_make_folders(folder, err))
-        goto out;
-    progress_begin(&progress, "predict", cases->count);
-    ok = true;
-    for (size_t done = 0; done < cases->count && ok; done += c.n) {
-        c.of = cases->of + done;
-        c.n = cases->count - done < CHUNK ? cases->count - done : CHUNK;
-        ok = predict_chunk(&c, p, err);
-        progress_step(&progress, done + c.n, NULL);
-    }
-    progress_end(&progress, ok ? NULL : "stopped");
-out:
+    const bool ok = c.square && c.truth && c.map && file_make_folders(folder, err) &&
+                    cases_each(cases, &(struct cases_walk){CHUNK, predict_chunk, &c}, err);
     free(c.square);
     free(c.truth);
     free(c.map);

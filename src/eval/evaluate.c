@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "eval/result.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -35,7 +36,8 @@ struct job {
     struct predictor predictor;
     struct manifest data;
     struct split split; /* of the run's own data set; empty for another */
-    bool external;
+    struct crops crops; /* of the data set, for a classifier */
+    bool judges_crops, external;
     enum eval_part part;
     struct cases cases;
     bool has_test; /* images of the test part, or external ones, are among the cases */
@@ -48,6 +50,7 @@ static void job_release(struct job *j)
     predictor_close(&j->predictor);
     manifest_release(&j->data);
     split_release(&j->split);
+    crops_release(&j->crops);
     cases_release(&j->cases);
 }
 
@@ -59,7 +62,8 @@ static bool open_data(struct job *j, struct err *err)
     if (!*folder)
         return err_set(err, ERR_INPUT, "%s: a %s run has no data set of its own; name one", run->folder,
                        run_task_name(run->task));
-    if (!manifest_read(&j->data, folder, err))
+    j->judges_crops = run_is_classifier(run);
+    if (!manifest_read(&j->data, folder, err) || (j->judges_crops && !crops_find(&j->crops, &j->data, err)))
         return false;
     j->external = strcmp(j->data.sha256, run->manifest_sha256) != 0;
     j->part = j->e->part != EVAL_DEFAULT ? j->e->part : j->external ? EVAL_ALL : EVAL_VALIDATION;
@@ -78,22 +82,41 @@ static enum data_part part_of(const struct job *j, size_t i)
     return j->data.item[i].part == PART_TEST ? PART_TEST : PART_TRAIN;
 }
 
+/* Item i of the data set, and in *image the row of its image. */
+static struct eval_case item_at(const struct job *j, size_t i, size_t *image)
+{
+    if (!j->judges_crops) {
+        *image = i;
+        return (struct eval_case){
+            .id = j->data.item[i].id, .item = &j->data.item[i], .label = j->data.item[i].label};
+    }
+    *image = j->crops.crop[i].image;
+    return (struct eval_case){.id = j->crops.crop[i].id,
+                              .item = crop_image(&j->crops, i),
+                              .label = j->crops.crop[i].label,
+                              .crop = i};
+}
+
 static bool choose_cases(struct job *j, struct err *err)
 {
-    j->cases.of = mem_try(j->data.count, sizeof *j->cases.of, err);
+    const size_t count = j->judges_crops ? j->crops.count : j->data.count;
+    size_t image;
+
+    j->cases.of = mem_try(count + 1, sizeof *j->cases.of, err);
     if (!j->cases.of)
         return false;
-    for (size_t i = 0; i < j->data.count; i++) {
-        const char *part = data_part_name(part_of(j, i));
-        if (j->part != EVAL_ALL && strcmp(part, PART[j->part]) != 0)
+    for (size_t i = 0; i < count; i++) {
+        struct eval_case k = item_at(j, i, &image);
+        k.part = data_part_name(part_of(j, image));
+        if (j->part != EVAL_ALL && strcmp(k.part, PART[j->part]) != 0)
             continue;
-        struct eval_case *k = &j->cases.of[j->cases.count++];
-        k->item = &j->data.item[i];
-        k->part = j->external ? "external" : part;
-        j->has_test |= j->external || part_of(j, i) == PART_TEST;
+        j->has_test |= j->external || part_of(j, image) == PART_TEST;
+        k.part = j->external ? "external" : k.part;
+        j->cases.of[j->cases.count++] = k;
     }
     if (j->cases.count == 0)
-        return err_set(err, ERR_INPUT, "%s: no image in the %s part", j->data.folder, PART[j->part]);
+        return err_set(err, ERR_INPUT, "%s: no %s in the %s part", j->data.folder,
+                       j->judges_crops ? "crop" : "image", PART[j->part]);
     return true;
 }
 
@@ -132,23 +155,30 @@ static bool use_thresholds(struct job *j, struct decision *d, bool *found, struc
     return true;
 }
 
-/* The last decision is in force: thresholds that were given, else chosen, else published. */
+/* The last decision is in force: thresholds that were given, else chosen, else fixed. */
 static bool make_decisions(struct job *j, struct err *err)
 {
-    const struct decision published = {"published", {PUBLISHED_LOW, PUBLISHED_HIGH}, NULL, false, {0, 0}};
+    struct fixed_thresholds fixed;
     struct decision chosen;
     bool found = false;
 
-    if (j->predictor.run.task != RUN_BLACK_BOX)
+    if (!thresholds_fixed(&fixed, j->predictor.run.task))
         return true;
     if (!(j->part == EVAL_VALIDATION ? choose_thresholds : use_thresholds)(j, &chosen, &found, err))
         return false;
     if (!j->e->given)
-        j->decision[j->decisions++] = published;
+        j->decision[j->decisions++] = (struct decision){fixed.name, fixed.band, NULL, false, {0, 0}};
     if (found)
         j->decision[j->decisions++] = chosen;
-    if (j->e->given)
-        j->decision[j->decisions++] = (struct decision){"given", *j->e->given, NULL, false, {0, 0}};
+    if (j->e->given) {
+        const struct band *g = j->e->given;
+        const struct band band = {isnan(g->low) ? fixed.band.low : g->low,
+                                  isnan(g->high) ? fixed.band.high : g->high};
+        if (band.low > band.high)
+            return err_set(err, ERR_INPUT, "the low threshold %g lies above the high one %g", band.low,
+                           band.high);
+        j->decision[j->decisions++] = (struct decision){"given", band, NULL, false, {0, 0}};
+    }
     return true;
 }
 
@@ -212,6 +242,7 @@ static json_t *make_result(const struct job *j, const struct result_input *in, s
                              "disclaimer", EVAL_DISCLAIMER, "run", predictor_json(&j->predictor));
 
     result_count(data, &j->cases);
+    json_object_set_new(data, "unit", json_string(j->judges_crops ? "crop" : "image"));
     json_object_set_new(data, "test_evaluations", json_integer((json_int_t)tests));
     json_object_set_new(json, "data", data);
     result_measure(json, in);
@@ -229,6 +260,7 @@ static bool any_read(const struct job *j, struct err *err)
 static bool write_results(struct job *j, const char *out, json_t **result, struct err *err)
 {
     const struct result_input in = {.cases = &j->cases,
+                                    .crops = j->judges_crops,
                                     .decision = j->decision,
                                     .decisions = j->decisions,
                                     .batch = training_batch(&j->predictor.run),
@@ -250,20 +282,32 @@ static bool write_results(struct job *j, const char *out, json_t **result, struc
     return ok;
 }
 
+/* Maps, or, for a classifier, probabilities with Grad-CAM. */
+static bool predict(struct job *j, const char *out, struct err *err)
+{
+    char *folder = file_join(out, j->judges_crops ? "cam" : "masks");
+    const bool ok = j->judges_crops ? cases_judge(&j->cases, &j->predictor, &j->crops, folder, err)
+                                    : cases_predict(&j->cases, &j->predictor, &j->data, folder, err);
+
+    free(folder);
+    return ok;
+}
+
 bool evaluate(const struct evaluation *e, json_t **result, struct err *err)
 {
-    struct job j = {
-        .e = e, .predictor = PREDICTOR_INIT, .data = MANIFEST_INIT, .split = SPLIT_INIT, .cases = CASES_INIT};
+    struct job j = {.e = e,
+                    .predictor = PREDICTOR_INIT,
+                    .data = MANIFEST_INIT,
+                    .split = SPLIT_INIT,
+                    .crops = CROPS_INIT,
+                    .cases = CASES_INIT};
     char *out = e->out ? mem_copy_string(e->out) : file_join(e->run, "evaluation");
-    char *masks = file_join(out, "masks");
     const struct predictor_options how = {.batch = e->batch, .backend = e->backend};
     bool ok = predictor_open(&j.predictor, e->run, err) && open_data(&j, err) && choose_cases(&j, err) &&
-              predictor_load(&j.predictor, &how, err) &&
-              cases_predict(&j.cases, &j.predictor, &j.data, masks, err) && any_read(&j, err) &&
+              predictor_load(&j.predictor, &how, err) && predict(&j, out, err) && any_read(&j, err) &&
               make_decisions(&j, err) && write_results(&j, out, result, err);
 
     job_release(&j);
     free(out);
-    free(masks);
     return ok;
 }

@@ -1,12 +1,14 @@
 /* eval/evaluate.h: measures a run on a data set and writes the result folder (doc/formats.md, Evaluation).
  *
+ * Items are the data set's images, or, for a classifier, its crops.
+ *
  * A data set whose manifest is the run's own is evaluated part by part (RUN/split.csv), validation where
- * nothing is said. Any other data set is an external test: all its images, unless an official part is asked
+ * nothing is said. Any other data set is an external test: all its items, unless an official part is asked
  * for.
  *
- * Thresholds: the published pair, or the one given, always; the chosen pair for a black-box run: an
- * evaluation of the validation part chooses it for the wished sensitivity and specificity and stores it in
- * RUN/thresholds.json, every other evaluation uses what is stored there. A run of another task gets no
+ * Thresholds: the fixed pair (thresholds.h), or the one given, always; the chosen pair for a run that judges:
+ * an evaluation of the validation part chooses it for the wished sensitivity and specificity and stores it in
+ * RUN/thresholds.json, every other evaluation uses what is stored there. A run that does not judge gets no
  * decisions: its masks are no opinion on malignancy.
  *
  * Every look at test images (the test part, "all" where it holds test images, an external data set) adds a
@@ -28,7 +30,7 @@ struct evaluation {
     const char *data; /* NULL: the data set the run was trained on */
     const char *out;  /* NULL: RUN/evaluation */
     enum eval_part part;
-    const struct band *given;         /* NULL: the published thresholds */
+    const struct band *given;         /* NULL: the fixed thresholds; one that is NAN is the fixed one */
     struct referral_wish wish;        /* 0 means .9 */
     uint64_t seed;                    /* of the bootstrap */
     int batch;                        /* images a pass of the network; 0 means 16 */

@@ -8,16 +8,32 @@
 #include <string.h>
 
 enum { DEFAULT_BATCH = 16 };
+enum { MALIGNANT = 1 }; /* a classifier's second output */
 
 static bool compile(struct predictor *p, const struct predictor_options *o, struct err *err)
 {
     const struct nn_backend *backend = o->backend ? o->backend : &nn_backend_onednn;
-    const struct nn_shape shape = p->graph.node[p->graph.n_nodes - 1].shape;
 
-    if (shape.c != 1 || shape.h != p->run.prep.size || shape.w != p->run.prep.size)
+    p->output = p->graph.node[p->graph.n_nodes - 1].shape;
+    if (!run_is_classifier(&p->run) &&
+        (p->output.c != 1 || p->output.h != p->run.prep.size || p->output.w != p->run.prep.size))
         return err_set(err, ERR_INPUT, "%s: the network gives no mask", p->run.folder);
     return nn_exec_init(&p->exec, backend, &p->graph,
                         &(struct nn_compile){.batch = p->batch, .mode = NN_INFER}, err);
+}
+
+/* Takes the head off the graph: what is before the pooling is the output, the rest is done by cam.h. */
+static void take_head(struct predictor *p, const float *values)
+{
+    const struct nn_node *last = &p->graph.node[p->graph.n_nodes - 1], *dense = last - 1, *pool = last - 2;
+
+    assert(last->op == NN_SOFTMAX && dense->op == NN_DENSE && pool->op == NN_GLOBAL_AVGPOOL);
+    const struct nn_slot *kernel = &p->graph.slot[dense->slot], *bias = kernel + 1;
+    float *numbers = mem_new(kernel->count + bias->count, sizeof *numbers);
+    memcpy(numbers, values + kernel->offset, kernel->count * sizeof *numbers);
+    memcpy(numbers + kernel->count, values + bias->offset, bias->count * sizeof *numbers);
+    p->head = (struct cam_head){numbers, numbers + kernel->count, kernel->dim[0], kernel->dim[1]};
+    nn_graph_cut(&p->graph, pool->in[0]);
 }
 
 bool predictor_open(struct predictor *out, const char *run_folder, struct err *err)
@@ -39,6 +55,8 @@ bool predictor_load(struct predictor *p, const struct predictor_options *o, stru
         return false;
     p->batch = o->batch > 0 ? o->batch : DEFAULT_BATCH;
     p->input = mem_try((size_t)p->batch * (size_t)p->run.channels, predictor_pixels(p) * sizeof(float), err);
+    if (run_is_classifier(&p->run))
+        take_head(p, values);
     const bool ok = p->input && compile(p, o, err);
     if (ok)
         p->exec.backend->set(p->exec.self, values);
@@ -52,6 +70,7 @@ void predictor_close(struct predictor *p)
     nn_graph_release(&p->graph);
     run_release(&p->run);
     free(p->input);
+    free((float *)p->head.kernel);
     *p = (struct predictor)PREDICTOR_INIT;
 }
 
@@ -68,24 +87,63 @@ static bool all_numbers(const float *map, size_t n)
     return true;
 }
 
-bool predictor_run(struct predictor *p, const uint16_t *squares, size_t n, float *maps, struct err *err)
+/* At most batch squares -> the output, borrowed until the next pass; NULL where it is no numbers. */
+static const float *pass(struct predictor *p, const uint16_t *squares, size_t n, struct err *err)
 {
     const size_t pixels = predictor_pixels(p), stride = pixels * (size_t)p->run.channels;
     uint16_t *black = mem_new(pixels, sizeof *black);
-    bool ok = true;
 
-    for (size_t done = 0; done < n && ok; done += (size_t)p->batch) {
-        const size_t here = n - done < (size_t)p->batch ? n - done : (size_t)p->batch;
-        for (size_t k = 0; k < (size_t)p->batch; k++)
-            prep_network_input(p->input + k * stride, p->run.channels,
-                               k < here ? squares + (done + k) * pixels : black, &p->run.prep);
-        const float *output = p->exec.backend->forward(p->exec.self, p->input, NULL);
-        memcpy(maps + done * pixels, output, here * pixels * sizeof *maps);
-        if (!all_numbers(output, here * pixels))
-            ok = err_set(err, ERR_INPUT, "%s: the network gives values that are no numbers", p->run.folder);
-    }
+    for (size_t k = 0; k < (size_t)p->batch; k++)
+        prep_network_input(p->input + k * stride, p->run.channels, k < n ? squares + k * pixels : black,
+                           &p->run.prep);
+    const float *output = p->exec.backend->forward(p->exec.self, p->input, NULL);
     free(black);
-    return ok;
+    if (all_numbers(output, n * nn_shape_size(p->output)))
+        return output;
+    err_set(err, ERR_INPUT, "%s: the network gives values that are no numbers", p->run.folder);
+    return NULL;
+}
+
+static size_t next_pass(const struct predictor *p, size_t n, size_t done)
+{
+    return n - done < (size_t)p->batch ? n - done : (size_t)p->batch;
+}
+
+bool predictor_run(struct predictor *p, const uint16_t *squares, size_t n, float *maps, struct err *err)
+{
+    const size_t pixels = predictor_pixels(p);
+
+    assert(!run_is_classifier(&p->run));
+    for (size_t done = 0, here; done < n; done += here) {
+        here = next_pass(p, n, done);
+        const float *output = pass(p, squares + done * pixels, here, err);
+        if (!output)
+            return false;
+        memcpy(maps + done * pixels, output, here * pixels * sizeof *maps);
+    }
+    return true;
+}
+
+bool predictor_judge(struct predictor *p, const uint16_t *squares, size_t n, double *malignant, float *cams,
+                     struct err *err)
+{
+    const size_t places = (size_t)p->output.h * (size_t)p->output.w, item = nn_shape_size(p->output);
+    double logit[RUN_CLASSES], share[RUN_CLASSES];
+
+    assert(run_is_classifier(&p->run) && p->head.classes == RUN_CLASSES);
+    for (size_t done = 0, here; done < n; done += here) {
+        here = next_pass(p, n, done);
+        const float *output = pass(p, squares + done * predictor_pixels(p), here, err);
+        if (!output)
+            return false;
+        for (size_t k = 0; k < here; k++) {
+            cam_logits(logit, &p->head, output + k * item, places);
+            cam_softmax(share, logit, RUN_CLASSES);
+            malignant[done + k] = share[MALIGNANT];
+            cam_map(cams + (done + k) * places, &p->head, MALIGNANT, output + k * item, places);
+        }
+    }
+    return true;
 }
 
 double map_score(const float *map, size_t n)

@@ -3,16 +3,16 @@
 #include "base/csv.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "eval/interval.h"
+#include "eval/result_parts.h"
 #include "eval/roc.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_malignant(const struct eval_case *k)
+bool case_is_malignant(const struct eval_case *k)
 {
-    return k->item->label == LABEL_MALIGNANT;
+    return k->label == LABEL_MALIGNANT;
 }
 
 void result_scores_make(struct result_scores *out, const struct cases *c)
@@ -23,7 +23,7 @@ void result_scores_make(struct result_scores *out, const struct cases *c)
         if (!c->of[i].read)
             continue;
         out->score[out->n] = c->of[i].score;
-        out->malignant[out->n++] = is_malignant(&c->of[i]);
+        out->malignant[out->n++] = case_is_malignant(&c->of[i]);
     }
 }
 
@@ -76,7 +76,7 @@ void result_count(json_t *data, const struct cases *c)
     for (size_t i = 0; i < c->count; i++) {
         if (c->of[i].read) {
             images++;
-            by_label[c->of[i].item->label]++;
+            by_label[c->of[i].label]++;
         }
     }
     json_object_set_new(data, "images", json_integer((json_int_t)images));
@@ -87,32 +87,25 @@ void result_count(json_t *data, const struct cases *c)
 }
 
 /* Numbers that could not be computed are null. */
-static json_t *number(double v)
+json_t *number_json(double v)
 {
     return isfinite(v) ? json_real(v) : json_null();
 }
 
-static json_t *interval_json(struct interval i)
+json_t *interval_json(struct interval i)
 {
-    return json_pack("{s:o, s:o, s:o}", "value", number(i.value), "low", number(i.low), "high",
-                     number(i.high));
+    return json_pack("{s:o, s:o, s:o}", "value", number_json(i.value), "low", number_json(i.low), "high",
+                     number_json(i.high));
 }
 
 static json_t *summary_json(const struct summary *s)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "mean", number(s->mean), "median", number(s->median), "q1",
-                     number(s->q1), "q3", number(s->q3), "share_above_half", number(s->share_above_half));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "mean", number_json(s->mean), "median",
+                     number_json(s->median), "q1", number_json(s->q1), "q3", number_json(s->q3),
+                     "share_above_half", number_json(s->share_above_half));
 }
 
-/* What the measures below share: the cases that were read, and whose they are. */
-struct sample {
-    const struct eval_case **of; /* [n] */
-    size_t *group;               /* [n] */
-    size_t n, groups;
-    uint64_t seed;
-};
-
-static void sample_make(struct sample *s, const struct cases *c, uint64_t seed)
+void sample_make(struct sample *s, const struct cases *c, uint64_t seed)
 {
     *s = (struct sample){.of = mem_new(c->count + 1, sizeof *s->of),
                          .group = mem_new(c->count + 1, sizeof *s->group),
@@ -123,13 +116,13 @@ static void sample_make(struct sample *s, const struct cases *c, uint64_t seed)
     s->groups = group_by_patient(s->group, c);
 }
 
-static void sample_release(struct sample *s)
+void sample_release(struct sample *s)
 {
     free(s->of);
     free(s->group);
 }
 
-static struct interval bootstrap(const struct sample *s, interval_statistic *statistic, const void *context)
+struct interval sample_bootstrap(const struct sample *s, interval_statistic *statistic, const void *context)
 {
     return interval_bootstrap(&(struct bootstrap){.statistic = statistic,
                                                   .context = context,
@@ -160,6 +153,11 @@ static double weighted_mean(const void *values, const unsigned *weight)
     return count > 0 ? sum / count : NAN;
 }
 
+struct interval sample_mean(const struct sample *s, const double *value)
+{
+    return sample_bootstrap(s, weighted_mean, &(struct values){value, s->n});
+}
+
 /* Mean with its interval, median, quartiles over the images with a non-empty truth, malignant ones only if
  * wanted. */
 static json_t *overlap_summary(const struct sample *s, double (*measure)(const struct overlap_counts *),
@@ -169,17 +167,17 @@ static json_t *overlap_summary(const struct sample *s, double (*measure)(const s
     size_t n = 0;
 
     for (size_t i = 0; i < s->n; i++) {
-        const bool counts = s->of[i]->overlap.truth > 0 && (!malignant || is_malignant(s->of[i]));
+        const bool counts = s->of[i]->overlap.truth > 0 && (!malignant || case_is_malignant(s->of[i]));
         value[i] = counts ? measure(&s->of[i]->overlap) : NAN;
         if (counts)
             defined[n++] = value[i];
     }
     const struct summary summary = summary_of(defined, n);
-    const struct interval mean = bootstrap(s, weighted_mean, &(struct values){value, s->n});
+    const struct interval mean = sample_mean(s, value);
     json_t *json = summary_json(&summary);
     json_object_set_new(json, "images", json_integer((json_int_t)n));
-    json_object_set_new(json, "mean_low", number(mean.low));
-    json_object_set_new(json, "mean_high", number(mean.high));
+    json_object_set_new(json, "mean_low", number_json(mean.low));
+    json_object_set_new(json, "mean_high", number_json(mean.high));
     free(value);
     free(defined);
     return json;
@@ -218,7 +216,7 @@ static json_t *overlap_json(const struct sample *s, size_t batch)
                      (json_int_t)(s->n - empty), "dice", overlap_summary(s, overlap_dice, false), "iou",
                      overlap_summary(s, overlap_iou, false), "dice_malignant",
                      overlap_summary(s, overlap_dice, true), "soft_batch_dice",
-                     number(soft_batch_dice(s, batch)), "batch", (json_int_t)batch, "empty_truths",
+                     number_json(soft_batch_dice(s, batch)), "batch", (json_int_t)batch, "empty_truths",
                      (json_int_t)empty, "empty_truths_predicted_empty", (json_int_t)kept_empty);
 }
 
@@ -229,9 +227,9 @@ static json_t *roc_json(const struct ranking *r)
 
     roc_make(&roc, r);
     for (size_t i = 0; i < roc.count; i++)
-        json_array_append_new(points, json_pack("[o, o, o]", number(roc.point[i].false_positive_rate),
-                                                number(roc.point[i].true_positive_rate),
-                                                number(roc.point[i].threshold)));
+        json_array_append_new(points, json_pack("[o, o, o]", number_json(roc.point[i].false_positive_rate),
+                                                number_json(roc.point[i].true_positive_rate),
+                                                number_json(roc.point[i].threshold)));
     roc_release(&roc);
     return points;
 }
@@ -241,10 +239,10 @@ static json_t *score_json(const struct sample *s, const struct result_scores *sc
     struct ranking r;
 
     ranking_make(&r, scores->score, scores->malignant, scores->n);
-    const struct interval auc = bootstrap(s, ranking_auc, &r);
-    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}", "auc", number(auc.value), "auc_low",
-                             number(auc.low), "auc_high", number(auc.high), "auc_standard_error",
-                             number(ranking_auc_error(&r)), "roc", roc_json(&r));
+    const struct interval auc = sample_bootstrap(s, ranking_auc, &r);
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}", "auc", number_json(auc.value), "auc_low",
+                             number_json(auc.low), "auc_high", number_json(auc.high), "auc_standard_error",
+                             number_json(ranking_auc_error(&r)), "roc", roc_json(&r));
     ranking_release(&r);
     return json;
 }
@@ -276,15 +274,15 @@ static json_t *decision_json(const struct decision *d, const struct result_score
                                   (json_int_t)c.three[1][0], (json_int_t)c.three[1][1],
                                   (json_int_t)c.three[1][2]));
     set_share(json, "accuracy", confusion_accuracy(&c));
-    json_object_set_new(json, "majority_class", number(share_value(confusion_majority(&c))));
+    json_object_set_new(json, "majority_class", number_json(share_value(confusion_majority(&c))));
     set_share(json, "sensitivity", confusion_sensitivity(&c));
     set_share(json, "specificity", confusion_specificity(&c));
     set_share(json, "ppv", confusion_ppv(&c));
     set_share(json, "npv", confusion_npv(&c));
-    json_object_set_new(json, "f1", number(confusion_f1(&c, 1)));
-    json_object_set_new(json, "f1_benign", number(confusion_f1(&c, 0)));
-    json_object_set_new(json, "f1_macro", number(confusion_f1_macro(&c)));
-    json_object_set_new(json, "balanced_accuracy", number(confusion_balanced_accuracy(&c)));
+    json_object_set_new(json, "f1", number_json(confusion_f1(&c, 1)));
+    json_object_set_new(json, "f1_benign", number_json(confusion_f1(&c, 0)));
+    json_object_set_new(json, "f1_macro", number_json(confusion_f1_macro(&c)));
+    json_object_set_new(json, "balanced_accuracy", number_json(confusion_balanced_accuracy(&c)));
     set_share(json, "specificity_at_high", confusion_specificity_at_high(&c));
     set_share(json, "uncertain", confusion_uncertain(&c));
     set_share(json, "malignant_called_benign", confusion_missed(&c));
@@ -298,7 +296,7 @@ static json_t *unreadable_json(const struct cases *c)
     for (size_t i = 0; i < c->count; i++)
         if (!c->of[i].read)
             json_array_append_new(
-                list, json_pack("{s:s, s:o}", "id", c->of[i].item->id, "error", json_text(c->of[i].error)));
+                list, json_pack("{s:s, s:o}", "id", c->of[i].id, "error", json_text(c->of[i].error)));
     return list;
 }
 
@@ -310,7 +308,10 @@ void result_measure(json_t *json, const struct result_input *in)
 
     result_scores_make(&scores, in->cases);
     sample_make(&s, in->cases, in->seed);
-    json_object_set_new(json, "overlap", overlap_json(&s, in->batch));
+    if (in->crops)
+        json_object_set_new(json, "cam", result_cam(&s));
+    else
+        json_object_set_new(json, "overlap", overlap_json(&s, in->batch));
     json_object_set_new(json, "score", score_json(&s, &scores));
     for (size_t i = 0; i < in->decisions; i++)
         json_array_append_new(decisions, decision_json(&in->decision[i], &scores));
@@ -330,34 +331,56 @@ static void put_measure(struct buf *b, bool measured, double value)
         csv_put(b, "");
 }
 
-static void put_case(struct buf *b, const struct eval_case *k, const struct decision *in_force)
+static void put_overlap(struct buf *b, const struct eval_case *k)
 {
     const bool measured = k->overlap.truth > 0;
 
-    csv_put(b, k->item->id);
-    csv_put(b, k->item->patient);
-    csv_put(b, data_label_name(k->item->label));
-    csv_put(b, k->part);
-    csv_putf(b, "%.17g", k->score);
-    csv_put(b, in_force ? answer_name(band_answer(in_force->band, k->score)) : "");
     put_measure(b, measured, overlap_dice(&k->overlap));
     put_measure(b, measured, overlap_iou(&k->overlap));
     csv_putf(b, "%zu", k->overlap.truth);
     csv_putf(b, "%zu", k->overlap.predicted);
-    csv_putf(b, "masks/%s.png", k->item->id);
+    csv_putf(b, "masks/%s.png", k->id);
+}
+
+static void put_cam(struct buf *b, const struct eval_case *k)
+{
+    csv_put(b, !k->cam.somewhere ? "" : k->cam.hit ? "1" : "0");
+    put_measure(b, k->cam.somewhere, k->cam.energy);
+    put_measure(b, k->cam.somewhere, k->cam.region_share);
+    csv_putf(b, "cam/%s.png", k->id);
+}
+
+/* What follows the columns that every kind of case has. */
+struct columns {
+    const char *names;
+    void (*put)(struct buf *b, const struct eval_case *k);
+};
+static const struct columns MAPS = {"dice,iou,truth_pixels,predicted_pixels,mask", put_overlap};
+static const struct columns CROPS = {"cam_hit,cam_energy,region_share,cam", put_cam};
+
+static void put_case(struct buf *b, const struct eval_case *k, const struct decision *in_force,
+                     const struct columns *more)
+{
+    csv_put(b, k->id);
+    csv_put(b, k->item->patient);
+    csv_put(b, data_label_name(k->label));
+    csv_put(b, k->part);
+    csv_putf(b, "%.17g", k->score);
+    csv_put(b, in_force ? answer_name(band_answer(in_force->band, k->score)) : "");
+    more->put(b, k);
     csv_put_end(b);
 }
 
 bool result_write_predictions(const char *path, const struct result_input *in, struct err *err)
 {
-    static const char HEADER[] =
-        "id,patient,label,part,score,answer,dice,iou,truth_pixels,predicted_pixels,mask\n";
+    const struct columns *more = in->crops ? &CROPS : &MAPS;
     struct buf b = BUF_INIT;
 
-    buf_adds(&b, HEADER);
+    buf_addf(&b, "id,patient,label,part,score,answer,%s\n", more->names);
     for (size_t i = 0; i < in->cases->count; i++)
         if (in->cases->of[i].read)
-            put_case(&b, &in->cases->of[i], in->decisions > 0 ? &in->decision[in->decisions - 1] : NULL);
+            put_case(&b, &in->cases->of[i], in->decisions > 0 ? &in->decision[in->decisions - 1] : NULL,
+                     more);
     bool ok = file_write(path, b.data, b.len, err);
     buf_release(&b);
     return ok;

@@ -11,7 +11,7 @@ enum { EVAL_BOOTSTRAP_DRAWS = 2000, EVAL_DECISIONS = 2 };
 
 /* One pair of thresholds to be judged. */
 struct decision {
-    const char *name; /* "published", "given" or "chosen" */
+    const char *name; /* "published", "half", "given" or "chosen" */
     struct band band;
     const char *chosen_on;     /* what they were chosen on; NULL for thresholds that were not chosen */
     bool same_images;          /* chosen on the very images they are judged on */
@@ -20,6 +20,7 @@ struct decision {
 
 struct result_input {
     const struct cases *cases;
+    bool crops;                      /* cases are a classifier's crops: no masks, but Grad-CAM */
     const struct decision *decision; /* [decisions]: the last is in force */
     size_t decisions;                /* 0: the run's score is no opinion on malignancy */
     size_t batch;                    /* of the soft batch Dice */
@@ -35,7 +36,7 @@ struct result_scores {
 void result_scores_make(struct result_scores *out, const struct cases *c);
 void result_scores_release(struct result_scores *s);
 
-/* Sets "overlap", "score", "decisions" and "unreadable" in json. */
+/* Sets "overlap" or "cam", "score", "decisions", "answers_by" and "unreadable" in json. */
 void result_measure(json_t *json, const struct result_input *in);
 /* The counts of "data": images, patients, benign, malignant, normal. */
 void result_count(json_t *data, const struct cases *c);

@@ -8,6 +8,19 @@
 
 #define FORMAT "clearmass-thresholds-1"
 
+bool thresholds_fixed(struct fixed_thresholds *out, enum run_task task)
+{
+    static const struct fixed_thresholds OF[RUN_TASK_COUNT] = {
+        [RUN_BLACK_BOX] = {"published", {PUBLISHED_LOW, PUBLISHED_HIGH}},
+        [RUN_CLASSIFY] = {"half", {.5, .5}},
+    };
+
+    if (!OF[task].name)
+        return false;
+    *out = OF[task];
+    return true;
+}
+
 bool thresholds_write(const struct thresholds *t, const struct predictor *p, struct err *err)
 {
     char *path = run_path(&p->run, "thresholds.json");

@@ -16,6 +16,14 @@ struct thresholds {
     size_t images; /* they were chosen on */
 };
 
+/* The thresholds that are fixed beforehand: a black-box run's "published" pair; a classifier's "half", which
+ * gives each crop the more probable class. False for a run whose score is no opinion on malignancy. */
+struct fixed_thresholds {
+    const char *name;
+    struct band band;
+};
+bool thresholds_fixed(struct fixed_thresholds *out, enum run_task task);
+
 /* Writes RUN/thresholds.json: the band with the wish, and the hashes of the weights and of the data it
  * belongs to. */
 bool thresholds_write(const struct thresholds *t, const struct predictor *p, struct err *err);

@@ -1,0 +1,31 @@
+/* eval/result_parts.h: what the files that make result.json share. Inside eval/ only. */
+#ifndef CLEARMASS_EVAL_RESULT_PARTS_H
+#define CLEARMASS_EVAL_RESULT_PARTS_H
+
+#include "eval/interval.h"
+#include "eval/result.h"
+
+/* The cases that were read, and whose they are. */
+struct sample {
+    const struct eval_case **of; /* [n] */
+    size_t *group;               /* [n]: the patient */
+    size_t n, groups;
+    uint64_t seed;
+};
+void sample_make(struct sample *s, const struct cases *c, uint64_t seed);
+void sample_release(struct sample *s);
+bool case_is_malignant(const struct eval_case *k);
+
+/* By patients. */
+struct interval sample_bootstrap(const struct sample *s, interval_statistic *statistic, const void *context);
+/* Mean of value[s->n], NAN where a case has none. */
+struct interval sample_mean(const struct sample *s, const double *value);
+
+/* A number that could not be computed is null. */
+json_t *number_json(double v);
+json_t *interval_json(struct interval i); /* {"value", "low", "high"} */
+
+/* "cam": how Grad-CAM agrees with the true regions. */
+json_t *result_cam(const struct sample *s);
+
+#endif
