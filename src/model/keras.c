@@ -398,6 +398,8 @@ static void layer_name(char out[NN_NAME], struct writing *wr, const struct model
         snprintf(out, NN_NAME, "conv2d_%d", ++wr->convolutions);
     else if (!t->model->build_as && node->op == NN_BATCHNORM)
         snprintf(out, NN_NAME, "batch_normalization_%d", ++wr->norms);
+    else if (names_2018 && node->op == NN_DENSE)
+        snprintf(out, NN_NAME, "probs");
     else if (names_2018)
         keras_name_2018(out, node->name);
 }

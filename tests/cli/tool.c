@@ -157,6 +157,30 @@ static int show_weights(int n, char **arg)
     return 0;
 }
 
+/* same A B: two files of weights with the same arrays, bit for bit; their metadata may differ. */
+static int same_weights(int n, char **arg)
+{
+    struct safetensors a = SAFETENSORS_INIT, b = SAFETENSORS_INIT;
+    struct err err = ERR_INIT;
+
+    (void)n;
+    if (!safetensors_open(&a, arg[0], &err) || !safetensors_open(&b, arg[1], &err)) {
+        safetensors_close(&a);
+        return fail(&err);
+    }
+    bool same = a.count == b.count;
+    for (size_t i = 0; same && i < a.count; i++) {
+        const struct safetensors_tensor *t = &a.tensor[i], *u = safetensors_find(&b, t->name);
+        same = u && t->rank == u->rank && !memcmp(t->dim, u->dim, (size_t)t->rank * sizeof *t->dim) &&
+               t->n_bytes == u->n_bytes && !memcmp(t->bytes, u->bytes, t->n_bytes);
+        if (!same)
+            fprintf(stderr, "cli_tool: %s is another in %s\n", t->name, arg[1]);
+    }
+    safetensors_close(&a);
+    safetensors_close(&b);
+    return same ? 0 : 1;
+}
+
 /* png FILE WIDTH HEIGHT SEED: grey 8 bit; SEED 0 is a mask with a white square, others are noise. */
 static int make_png(int n, char **arg)
 {
@@ -183,8 +207,9 @@ static const struct {
     const char *name;
     int least; /* arguments */
     int (*run)(int n, char **arg);
-} VERBS[] = {{"json", 1, show_json},       {"size", 1, show_size}, {"box", 1, show_box},
-             {"weights", 1, show_weights}, {"near", 3, compare},   {"png", 4, make_png}};
+} VERBS[] = {{"json", 1, show_json},       {"size", 1, show_size},    {"box", 1, show_box},
+             {"weights", 1, show_weights}, {"same", 2, same_weights}, {"near", 3, compare},
+             {"png", 4, make_png}};
 
 int main(int argc, char **argv)
 {
@@ -192,7 +217,8 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], VERBS[i].name) && argc - 2 >= VERBS[i].least)
             return VERBS[i].run(argc - 2, argv + 2);
     }
-    fputs("cli_tool: json FILE PATH... | size FILE | box FILE | weights FILE | near A B MOST | png FILE "
+    fputs("cli_tool: json FILE PATH... | size FILE | box FILE | weights FILE | same A B | near A B MOST | "
+          "png FILE "
           "WIDTH HEIGHT SEED\n",
           stderr);
     return 2;
