@@ -1,5 +1,6 @@
 /* fuzz_seeds FOLDER: tiny files in the formats' many ways, as a start for the fuzzers. */
 #include "base/file.h"
+#include "io/hdf5.h"
 #include "io/image_file.h"
 
 #include <assert.h>
@@ -166,6 +167,27 @@ static void write_csv(void)
     }
 }
 
+/* Two layers, as small as Keras' layout can be. */
+static void write_hdf5(const char *name, const char *kernel, const struct hdf5_write_options *options)
+{
+    float values[4] = {1, -2, .5f, 0};
+    struct hdf5_array arrays[2] = {{"", 4, {1, 1, 1, 2}, 2, 0}, {"c_b:0", 1, {2}, 2, 2}};
+    struct hdf5_layer layers[2] = {{"i", 0, 0}, {"c", 0, 2}};
+    struct hdf5_weights w = {
+        .layer = layers, .array = arrays, .values = values, .n_layers = 2, .n_arrays = 2, .n_values = 4};
+    struct err err = ERR_INIT;
+    char *sub = file_join(folder, "hdf5"), *path = file_join(sub, name);
+
+    snprintf(arrays[0].name, sizeof arrays[0].name, "%s", kernel);
+    snprintf(w.backend, sizeof w.backend, "theano");
+    if (!file_make_folders(sub, &err) || !hdf5_write(path, &w, options, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    free(path);
+    free(sub);
+}
+
 int main(int argc, char **argv)
 {
     static const struct tiff_kind TIFFS[] = {
@@ -192,5 +214,8 @@ int main(int argc, char **argv)
         write_tiff(&TIFFS[i]);
     write_progressive_jpeg();
     write_csv();
+    write_hdf5("keras-1", "c_W_1:0", NULL);
+    write_hdf5("whole-model", "c/kernel:0", &(struct hdf5_write_options){.whole_model = true});
+    write_hdf5("split", "m/c/kernel:0", &(struct hdf5_write_options){.split_bytes = 1});
     return 0;
 }

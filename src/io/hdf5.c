@@ -58,8 +58,7 @@ static bool array_is_sound(const struct hdf5_array *a, size_t n_values)
     return a->count == count && a->at <= n_values && count <= n_values - a->at;
 }
 
-/* The worker parsed a stranger's file: its words are a stranger's, too. */
-static bool check(const struct hdf5_weights *w, size_t bytes)
+bool hdf5_is_sound(const struct hdf5_weights *w, size_t bytes)
 {
     unsigned char truth;
 
@@ -118,7 +117,8 @@ bool hdf5_read(struct hdf5_weights *out, const char *path, struct err *err)
     if (ok) {
         w.block = answer.body;
         hdf5_lay_out(&w);
-        ok = check(&w, answer.body_bytes) || err_set(err, ERR_FORMAT, "the HDF5 reader answered nonsense");
+        ok = hdf5_is_sound(&w, answer.body_bytes) ||
+             err_set(err, ERR_FORMAT, "the HDF5 reader answered nonsense");
     }
     if (ok) {
         hdf5_release(out);
