@@ -43,16 +43,24 @@ int cbis_count_values(const struct image *im)
     return im->type == IMAGE_U8 ? count_u8(image_u8(im), n) : count_u16(image_u16(im), n);
 }
 
+#define LARGEST(name, type)                                                                                  \
+    static type name(const type *v, size_t n)                                                                \
+    {                                                                                                        \
+        type most = 0;                                                                                       \
+                                                                                                             \
+        for (size_t i = 0; i < n; i++)                                                                       \
+            most = v[i] > most ? v[i] : most;                                                                \
+        return most;                                                                                         \
+    }
+
+LARGEST(largest_u8, uint8_t)
+LARGEST(largest_u16, uint16_t)
+
 static unsigned largest(const struct image *im)
 {
     const size_t n = image_pixels(im);
-    unsigned most = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        const unsigned v = im->type == IMAGE_U8 ? image_u8(im)[i] : image_u16(im)[i];
-        most = v > most ? v : most;
-    }
-    return most;
+    return im->type == IMAGE_U8 ? largest_u8(image_u8(im), n) : largest_u16(image_u16(im), n);
 }
 
 /* 16 bits become 8 by the same cut. */
@@ -74,7 +82,7 @@ static bool narrow(struct image *mask, unsigned cut, struct err *err)
 /* Cuts a row in place; returns how many pixels are marked. */
 static size_t cut_row(uint8_t *row, int width, uint8_t cut)
 {
-    size_t marked = 0;
+    unsigned marked = 0;
 
     for (int x = 0; x < width; x++) {
         row[x] = row[x] >= cut ? 255 : 0;

@@ -173,6 +173,28 @@ bool regions_find(struct regions *out, const struct image *im, float threshold, 
     return true;
 }
 
+/* First and last pixel above the threshold of a row, as *x0 and *x1 - 1; false where there is none. */
+static bool row_span(const float *row, int width, float threshold, int *x0, int *x1)
+{
+    int first = 0, last = width;
+
+    while (first < width && !(row[first] > threshold))
+        first++;
+    while (last > first && !(row[last - 1] > threshold))
+        last--;
+    *x0 = first;
+    *x1 = last;
+    return last > first;
+}
+
+/* A mask's row without a pixel needs no look at each. */
+static bool row_is_black(const struct image *im, int y)
+{
+    const uint8_t *row = image_u8(im) + (size_t)y * (size_t)im->width;
+
+    return row[0] == 0 && !memcmp(row, row + 1, (size_t)im->width - 1);
+}
+
 bool image_box_of(struct image_box *out, const struct image *im, float threshold)
 {
     assert(im->channels == 1);
@@ -181,20 +203,18 @@ bool image_box_of(struct image_box *out, const struct image *im, float threshold
     bool any = false;
 
     for (int y = 0; y < im->height; y++) {
-        int first = 0, last = im->width - 1;
-        image_get_row(im, y, row);
-        while (first < im->width && !(row[first] > threshold))
-            first++;
-        if (first == im->width)
+        int x0, x1;
+        if (im->type == IMAGE_U8 && threshold >= 0 && row_is_black(im, y))
             continue;
-        while (!(row[last] > threshold))
-            last--;
+        image_get_row(im, y, row);
+        if (!row_span(row, im->width, threshold, &x0, &x1))
+            continue;
         if (!any)
             box.y0 = y;
         any = true;
         box.y1 = y + 1;
-        box.x0 = first < box.x0 ? first : box.x0;
-        box.x1 = last >= box.x1 ? last + 1 : box.x1;
+        box.x0 = x0 < box.x0 ? x0 : box.x0;
+        box.x1 = x1 > box.x1 ? x1 : box.x1;
     }
     free(row);
     if (any)

@@ -128,6 +128,16 @@ static void words_map(struct image *words, const uint16_t *table, enum image_typ
     words->type = to;
 }
 
+/* Nothing to do: the usual case of 8 or 16 bits stored, grey, 0 black. */
+static bool changes_nothing(const uint16_t *table, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && table[i] == i)
+        i++;
+    return i == n;
+}
+
 void dicom_tone_apply(struct image *words, const struct dicom_info *info, enum dicom_tone tone)
 {
     const bool narrow = tone == DICOM_DISPLAY || (tone == DICOM_GREY && info->bits_stored <= 8);
@@ -136,6 +146,8 @@ void dicom_tone_apply(struct image *words, const struct dicom_info *info, enum d
 
     assert(words->channels == 1 && words->type != IMAGE_F32);
     table_fill(table, n, words, info, tone);
-    words_map(words, table, narrow ? IMAGE_U8 : words->type);
+    const enum image_type to = narrow ? IMAGE_U8 : words->type;
+    if (to != words->type || !changes_nothing(table, n))
+        words_map(words, table, to);
     free(table);
 }

@@ -1,5 +1,6 @@
 /* TIFF by libtiff, from memory, with message handlers of our own so that nothing is printed. */
 #include "io/formats.h"
+#include "io/tiff_pack.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <tiffio.h>
 
-enum { MOST_SAMPLES = 16, STRIP_BYTES = 1 << 18, PALETTE_MOST_BITS = 8, FASTEST = 1 };
+enum { MOST_SAMPLES = 16, STRIP_BYTES = 1 << 18, PALETTE_MOST_BITS = 8 };
 static const tmsize_t MOST_ALLOCATION = (tmsize_t)4 << 30;
 
 struct tiff_work {
@@ -473,27 +474,36 @@ static bool info(struct image_info *out, const void *bytes, size_t n, struct err
 const struct image_format tiff_format = {
     "TIFF", {{"II*\0", 4}, {"MM\0*", 4}, {"II+\0", 4}, {"MM\0+", 4}}, decode, info};
 
+static bool write_strips(TIFF *t, const struct image *im, int rows)
+{
+    struct tiff_pack *pack = tiff_pack_new();
+    bool ok = true;
+
+    for (int y = 0, strip = 0; ok && y < im->height; y += rows, strip++) {
+        size_t n;
+        void *bytes = tiff_pack_rows(pack, im, y, rows < im->height - y ? rows : im->height - y, &n);
+        ok = bytes && TIFFWriteRawStrip(t, (uint32_t)strip, bytes, (tmsize_t)n) >= 0;
+    }
+    tiff_pack_free(pack);
+    return ok;
+}
+
 static bool write_all(TIFF *t, const struct image *im)
 {
     const size_t row = image_bytes(im) / (size_t)im->height;
     const size_t rows = row < STRIP_BYTES ? STRIP_BYTES / row : 1;
-    bool ok =
-        TIFFSetField(t, TIFFTAG_IMAGEWIDTH, (uint32_t)im->width) &&
-        TIFFSetField(t, TIFFTAG_IMAGELENGTH, (uint32_t)im->height) &&
-        TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, im->type == IMAGE_U16 ? 16 : 8) &&
-        TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, im->channels) &&
-        TIFFSetField(t, TIFFTAG_PHOTOMETRIC, im->channels == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK) &&
-        TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
-        TIFFSetField(t, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE) &&
-        TIFFSetField(t, TIFFTAG_PREDICTOR, PREDICTOR_HORIZONTAL) &&
-        TIFFSetField(t, TIFFTAG_ZIPQUALITY, FASTEST) && TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, (uint32_t)rows);
 
-    for (size_t y = 0, strip = 0; ok && y < (size_t)im->height; y += rows, strip++) {
-        const size_t left = (size_t)im->height - y, count = rows < left ? rows : left;
-        ok = TIFFWriteEncodedStrip(t, (uint32_t)strip, (char *)im->data + y * row, (tmsize_t)(count * row)) >=
-             0;
-    }
-    return ok && TIFFWriteDirectory(t);
+    return TIFFSetField(t, TIFFTAG_IMAGEWIDTH, (uint32_t)im->width) &&
+           TIFFSetField(t, TIFFTAG_IMAGELENGTH, (uint32_t)im->height) &&
+           TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, im->type == IMAGE_U16 ? 16 : 8) &&
+           TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, im->channels) &&
+           TIFFSetField(t, TIFFTAG_PHOTOMETRIC,
+                        im->channels == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK) &&
+           TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
+           TIFFSetField(t, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE) &&
+           TIFFSetField(t, TIFFTAG_PREDICTOR, PREDICTOR_HORIZONTAL) &&
+           TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, (uint32_t)rows) && write_strips(t, im, (int)rows) &&
+           TIFFWriteDirectory(t);
 }
 
 /* A file being written in memory. */
