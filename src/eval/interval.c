@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "data/parallel.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,6 +47,12 @@ void sort_doubles(double *v, size_t n)
         qsort(v, n, sizeof *v, compare_doubles);
 }
 
+/* 0..n-1; a number's chance is off by less than n / 2^64. */
+static size_t pick(struct rng *r, size_t n)
+{
+    return (size_t)(((unsigned __int128)rng_u64(r) * n) >> 64);
+}
+
 /* How often each item counts when groups are drawn. times is scratch [groups]. */
 static void draw_weights(const struct bootstrap *b, size_t draw, unsigned *times, unsigned *weight)
 {
@@ -53,34 +60,83 @@ static void draw_weights(const struct bootstrap *b, size_t draw, unsigned *times
 
     memset(times, 0, b->groups * sizeof *times);
     for (size_t k = 0; k < b->groups; k++)
-        times[rng_int(&rng, 0, (int)b->groups - 1)]++;
+        times[pick(&rng, b->groups)]++;
     for (size_t i = 0; i < b->n; i++)
         weight[i] = times[b->group[i]];
 }
 
-struct interval interval_bootstrap(const struct bootstrap *b)
-{
-    struct interval out = {NAN, NAN, NAN};
-    unsigned *times = mem_new(b->groups + 1, sizeof *times), *weight = mem_new(b->n + 1, sizeof *weight);
-    double *value = mem_new(b->draws + 1, sizeof *value);
-    size_t defined = 0;
+enum { BLOCK = 25 }; /* draws a thread takes at a time */
 
-    for (size_t i = 0; i < b->n; i++)
-        weight[i] = 1;
-    out.value = b->statistic(b->context, weight);
-    for (size_t d = 0; d < b->draws && b->groups > 0; d++) {
-        draw_weights(b, d, times, weight);
-        const double v = b->statistic(b->context, weight);
-        if (!isnan(v))
-            value[defined++] = v;
-    }
-    if (!isnan(out.value) && defined > 0 && 2 * defined >= b->draws) {
-        sort_doubles(value, defined);
-        out.low = quantile(value, defined, .025);
-        out.high = quantile(value, defined, .975);
+struct draws {
+    const struct bootstrap *b;
+    double *value; /* [draws] */
+};
+
+static void draw_block(void *draws, size_t block)
+{
+    const struct draws *d = draws;
+    const struct bootstrap *b = d->b;
+    const size_t end = (block + 1) * BLOCK < b->draws ? (block + 1) * BLOCK : b->draws;
+    unsigned *times = mem_new(b->groups + 1, sizeof *times), *weight = mem_new(b->n + 1, sizeof *weight);
+
+    for (size_t i = block * BLOCK; i < end; i++) {
+        draw_weights(b, i, times, weight);
+        d->value[i] = b->statistic(b->context, weight);
     }
     free(times);
     free(weight);
+}
+
+/* Draws every value and moves those that are defined to the front, ascending; returns how many there are. */
+static size_t draw_values(const struct bootstrap *b, double *value)
+{
+    size_t defined = 0;
+
+    if (b->groups == 0)
+        return 0;
+    parallel_each((b->draws + BLOCK - 1) / BLOCK, draw_block, &(struct draws){b, value});
+    for (size_t i = 0; i < b->draws; i++)
+        if (!isnan(value[i]))
+            value[defined++] = value[i];
+    sort_doubles(value, defined);
+    return defined;
+}
+
+static double of_sample(const struct bootstrap *b)
+{
+    unsigned *weight = mem_new(b->n + 1, sizeof *weight);
+
+    for (size_t i = 0; i < b->n; i++)
+        weight[i] = 1;
+    const double value = b->statistic(b->context, weight);
+    free(weight);
+    return value;
+}
+
+struct interval interval_bootstrap(const struct bootstrap *b)
+{
+    return interval_bootstrap_difference(b, NULL);
+}
+
+struct interval interval_bootstrap_difference(const struct bootstrap *b, double *p)
+{
+    struct interval out = {of_sample(b), NAN, NAN};
+    double *value = mem_new(b->draws + 1, sizeof *value);
+    const size_t defined = isnan(out.value) || b->groups < 2 ? 0 : draw_values(b, value);
+
+    if (p)
+        *p = NAN;
+    if (defined > 0 && 2 * defined >= b->draws) {
+        size_t low = 0, high = 0;
+        out.low = quantile(value, defined, .025);
+        out.high = quantile(value, defined, .975);
+        for (size_t i = 0; i < defined; i++) {
+            low += value[i] <= 0;
+            high += value[i] >= 0;
+        }
+        if (p)
+            *p = fmin(1, 2 * (double)((low < high ? low : high) + 1) / (double)(defined + 1));
+    }
     free(value);
     return out;
 }

@@ -20,7 +20,8 @@ double quantile(const double *sorted, size_t n, double p);
 /* Sorts ascending, in place. */
 void sort_doubles(double *v, size_t n);
 
-/* A statistic of a sample in which item i counts weight[i] times; NAN when it is not defined there. */
+/* A statistic of a sample in which item i counts weight[i] times; NAN when it is not defined there. Called
+ * from several threads at once. */
 typedef double interval_statistic(const void *context, const unsigned *weight);
 
 struct bootstrap {
@@ -33,8 +34,14 @@ struct bootstrap {
 };
 
 /* Percentile interval (Efron 1979): as many groups as there are, drawn with replacement, draws times; draw d
- * is a function of (seed, d) alone. Draws where the statistic is not defined are left out; the interval is
- * NAN when that is more than half of them. value is the statistic of the sample itself. */
+ * is a function of (seed, d) alone, whatever the threads. Draws where the statistic is not defined are left
+ * out; the interval is NAN when that is more than half of them, and with fewer than two groups. value is the
+ * statistic of the sample itself. */
 struct interval interval_bootstrap(const struct bootstrap *b);
+
+/* The same where the statistic is a difference; *p becomes the two-sided p-value for no difference, twice the
+ * smaller share of draws at or beyond 0, each draw count taken one larger (Davison and Hinkley 1997, ISBN
+ * 0521574714), at most 1; NAN without an interval. */
+struct interval interval_bootstrap_difference(const struct bootstrap *b, double *p);
 
 #endif

@@ -3,16 +3,17 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
-struct scored {
+struct scored_case {
     double score;
     size_t at;
 };
 
 static int compare_scored(const void *left, const void *right)
 {
-    const struct scored *a = left, *b = right;
+    const struct scored_case *a = left, *b = right;
 
     if (a->score != b->score)
         return a->score < b->score ? -1 : 1;
@@ -21,21 +22,25 @@ static int compare_scored(const void *left, const void *right)
 
 void ranking_make(struct ranking *out, const double *score, const bool *positive, size_t n)
 {
-    struct scored *s = mem_new(n + 1, sizeof *s);
+    struct scored_case *s = mem_new(n + 1, sizeof *s);
 
-    *out = (struct ranking){score, positive, mem_new(n + 1, sizeof *out->order), n};
+    *out = (struct ranking){score, positive, mem_new(n + 1, sizeof *out->order), mem_new(n + 1, 1), n};
     for (size_t i = 0; i < n; i++)
-        s[i] = (struct scored){score[i], i};
+        s[i] = (struct scored_case){score[i], i};
     qsort(s, n, sizeof *s, compare_scored);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         out->order[i] = s[i].at;
+        out->kind[i] =
+            (unsigned char)((positive[s[i].at] ? 1 : 0) + (i > 0 && s[i].score == s[i - 1].score ? 2 : 0));
+    }
     free(s);
 }
 
 void ranking_release(struct ranking *r)
 {
     free(r->order);
-    *r = (struct ranking){NULL, NULL, NULL, 0};
+    free(r->kind);
+    *r = (struct ranking){NULL, NULL, NULL, NULL, 0};
 }
 
 /* The end of the cases that share the score of the case at begin. */
@@ -61,17 +66,19 @@ static void count_classes(const struct ranking *r, const unsigned *weight, size_
 double ranking_auc(const void *ranking, const unsigned *weight)
 {
     const struct ranking *r = ranking;
-    double won = 0, negatives = 0, positives = 0;
+    uint64_t won_twice = 0, below[2] = {0, 0}, tied[2] = {0, 0}; /* exact up to 2^31 cases of a class */
 
-    for (size_t begin = 0, end; begin < r->n; begin = end) {
-        double tied[2];
-        end = tie_end(r, begin);
-        count_classes(r, weight, begin, end, tied);
-        won += tied[1] * (negatives + tied[0] / 2);
-        negatives += tied[0];
-        positives += tied[1];
+    for (size_t k = 0; k <= r->n; k++) {
+        if (k == r->n || !(r->kind[k] & 2)) {
+            won_twice += tied[1] * (2 * below[0] + tied[0]);
+            below[0] += tied[0];
+            below[1] += tied[1];
+            tied[0] = tied[1] = 0;
+        }
+        if (k < r->n)
+            tied[r->kind[k] & 1] += weight ? weight[r->order[k]] : 1;
     }
-    return negatives > 0 && positives > 0 ? won / (negatives * positives) : NAN;
+    return below[0] > 0 && below[1] > 0 ? (double)won_twice / 2 / ((double)below[0] * (double)below[1]) : NAN;
 }
 
 /* Sum of squared differences from the mean, one value at a time (Welford). */

@@ -10,6 +10,8 @@ struct ranking {
     const double *score;
     const bool *positive;
     size_t *order; /* [n]: ascending by score; equal scores in the order they came */
+    unsigned char
+        *kind; /* [n], in that order: 1 for a positive, 2 more where the score is the last one's too */
     size_t n;
 };
 
