@@ -176,8 +176,8 @@ static void test_bad_predictions(void **state)
         buf_release(&b);
         refused(folder, BAD[i].reason);
     }
-    write_text(under(folder, "predictions.csv"), "id,patient,label,part,score,answer\n");
-    refused(folder, "no column 'dice'");
+    write_text(under(folder, "predictions.csv"), "id,patient,label,part,score\n");
+    refused(folder, "no column 'answer'");
 }
 
 static void test_a_broken_calibration(void **state)

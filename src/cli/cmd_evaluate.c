@@ -24,7 +24,8 @@ static const char DOC[] =
     "is an external test.\n\n"
     "Evaluating the validation part of a black-box or classify run also chooses two thresholds and stores "
     "them in "
-    "RUN/thresholds.json, where evaluations of other parts and 'clearmass explain' find them. Looks at test "
+    "RUN/thresholds.json, where evaluations of other parts and 'clearmass explain' find them, unless "
+    "'clearmass calibrate' has made a guaranteed pair. Looks at test "
     "images "
     "are counted in RUN/test_evaluations.csv.\n\n"
     "Writes OUT/result.json, OUT/predictions.csv and OUT/masks, or of a classifier OUT/cam. Research "
@@ -198,7 +199,13 @@ static void print_decision(const json_t *d)
     print_line("sensitivity", json_object_get(d, "sensitivity"), "");
     print_line("specificity", json_object_get(d, "specificity"), "");
     print_line("uncertain", json_object_get(d, "uncertain"), "");
-    print_line("malignant called benign", json_object_get(d, "malignant_called_benign"), "");
+    if (value(d, "confidence") > 0) {
+        snprintf(note, sizeof note, "  promised at most %g, confidence %g", value(d, "miss_rate"),
+                 value(d, "confidence"));
+        print_line("benign called malignant", json_object_get(d, "benign_called_malignant"), note);
+    }
+    print_line("malignant called benign", json_object_get(d, "malignant_called_benign"),
+               value(d, "confidence") > 0 ? note : "");
 }
 
 static void print_result(const json_t *r, const char *out)

@@ -20,7 +20,7 @@ static const char DOC[] =
     "OUT/summary.csv lists them all. Files that "
     "cannot be read are listed there too, and the exit code is then 1.\n\n"
     "The verdict is benign below the low threshold, malignant above the high one, else "
-    "uncertain. Thresholds are those "
+    "uncertain. Thresholds are those that 'clearmass calibrate' guarantees, else those "
     "that 'clearmass evaluate' chose on the run's validation part, else the published "
     "ones (.0001 and 100).\n\n"
     "Research software, not a medical device. Not for diagnosis.";

@@ -81,6 +81,17 @@ struct share confusion_missed(const struct confusion *c)
     return (struct share){c->three[1][ANSWER_BENIGN], row(c, 1)};
 }
 
+struct share confusion_called(const struct confusion *c)
+{
+    return (struct share){c->three[0][ANSWER_MALIGNANT], row(c, 0)};
+}
+
+struct share confusion_wrong_of_answered(const struct confusion *c)
+{
+    return (struct share){c->three[0][ANSWER_MALIGNANT] + c->three[1][ANSWER_BENIGN],
+                          all(c) - c->three[0][ANSWER_UNCERTAIN] - c->three[1][ANSWER_UNCERTAIN]};
+}
+
 double confusion_f1(const struct confusion *c, int positive)
 {
     const size_t hits = c->n[positive][positive], wrong = c->n[0][1] + c->n[1][0];

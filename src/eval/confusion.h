@@ -41,6 +41,9 @@ struct share confusion_npv(const struct confusion *c);         /* of those calle
 struct share confusion_specificity_at_high(const struct confusion *c);
 struct share confusion_uncertain(const struct confusion *c);
 struct share confusion_missed(const struct confusion *c);
+/* Benign called malignant; of the cases that got an answer, those with the wrong one. */
+struct share confusion_called(const struct confusion *c);
+struct share confusion_wrong_of_answered(const struct confusion *c);
 
 /* 2 tp / (2 tp + fp + fn) with that class as the positive one. */
 double confusion_f1(const struct confusion *c, int positive);

@@ -41,6 +41,8 @@ struct job {
     enum eval_part part;
     struct cases cases;
     bool has_test; /* images of the test part, or external ones, are among the cases */
+    struct score_calibration calibration;
+    bool calibrated;
     struct decision decision[EVAL_DECISIONS];
     size_t decisions;
 };
@@ -52,6 +54,7 @@ static void job_release(struct job *j)
     split_release(&j->split);
     crops_release(&j->crops);
     cases_release(&j->cases);
+    score_calibration_release(&j->calibration);
 }
 
 static bool open_data(struct job *j, struct err *err)
@@ -137,7 +140,7 @@ static bool choose_thresholds(struct job *j, struct decision *d, bool *found, st
         log_warn("no thresholds are chosen: %s", why.text);
         return true;
     }
-    *d = (struct decision){"chosen", t.band, "validation", true, t.wish};
+    *d = (struct decision){"chosen", t.band, "validation", true, t.wish, {0, 0}};
     return thresholds_write(&t, &j->predictor, err);
 }
 
@@ -148,14 +151,20 @@ static bool use_thresholds(struct job *j, struct decision *d, bool *found, struc
     if (!thresholds_read(&t, &j->predictor, found, err))
         return false;
     if (*found)
-        *d = (struct decision){"chosen", t.band, "validation", false, t.wish};
+        *d = (struct decision){"chosen", t.band, "validation", false, t.wish, {0, 0}};
     else
         log_info(
             "No thresholds have been chosen for this run: an evaluation of its validation part does that.");
     return true;
 }
 
-/* The last decision is in force: thresholds that were given, else chosen, else fixed. */
+static bool read_calibration(struct job *j, struct err *err)
+{
+    return score_calibration_read(&j->calibration, &j->predictor.run, j->predictor.weights_sha256,
+                                  &j->calibrated, err);
+}
+
+/* The last decision is in force: thresholds that were given, else guaranteed, else chosen, else fixed. */
 static bool make_decisions(struct job *j, struct err *err)
 {
     struct fixed_thresholds fixed;
@@ -167,9 +176,15 @@ static bool make_decisions(struct job *j, struct err *err)
     if (!(j->part == EVAL_VALIDATION ? choose_thresholds : use_thresholds)(j, &chosen, &found, err))
         return false;
     if (!j->e->given)
-        j->decision[j->decisions++] = (struct decision){fixed.name, fixed.band, NULL, false, {0, 0}};
+        j->decision[j->decisions++] = (struct decision){fixed.name, fixed.band, NULL, false, {0, 0}, {0, 0}};
     if (found)
         j->decision[j->decisions++] = chosen;
+    if (!read_calibration(j, err))
+        return false;
+    if (j->calibration.guaranteed)
+        j->decision[j->decisions++] = (struct decision){"guaranteed", j->calibration.promise.band,
+                                                        "validation", j->part == EVAL_VALIDATION,
+                                                        {0, 0},       j->calibration.wish};
     if (j->e->given) {
         const struct band *g = j->e->given;
         const struct band band = {isnan(g->low) ? fixed.band.low : g->low,
@@ -177,7 +192,7 @@ static bool make_decisions(struct job *j, struct err *err)
         if (band.low > band.high)
             return err_set(err, ERR_INPUT, "the low threshold %g lies above the high one %g", band.low,
                            band.high);
-        j->decision[j->decisions++] = (struct decision){"given", band, NULL, false, {0, 0}};
+        j->decision[j->decisions++] = (struct decision){"given", band, NULL, false, {0, 0}, {0, 0}};
     }
     return true;
 }
@@ -263,6 +278,7 @@ static bool write_results(struct job *j, const char *out, json_t **result, struc
                                     .crops = j->judges_crops,
                                     .decision = j->decision,
                                     .decisions = j->decisions,
+                                    .calibration = j->calibrated ? &j->calibration : NULL,
                                     .batch = training_batch(&j->predictor.run),
                                     .seed = j->e->seed};
     char *predictions = file_join(out, "predictions.csv"), *path = file_join(out, "result.json");
@@ -300,7 +316,8 @@ bool evaluate(const struct evaluation *e, json_t **result, struct err *err)
                     .data = MANIFEST_INIT,
                     .split = SPLIT_INIT,
                     .crops = CROPS_INIT,
-                    .cases = CASES_INIT};
+                    .cases = CASES_INIT,
+                    .calibration = SCORE_CALIBRATION_INIT};
     char *out = e->out ? mem_copy_string(e->out) : file_join(e->run, "evaluation");
     const struct predictor_options how = {.batch = e->batch, .backend = e->backend};
     bool ok = predictor_open(&j.predictor, e->run, err) && open_data(&j, err) && choose_cases(&j, err) &&

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/stop.h"
 #include "data/parallel.h"
+#include "eval/calibrate.h"
 #include "eval/cases.h"
 #include "eval/overlay.h"
 #include "eval/thresholds.h"
@@ -230,22 +231,29 @@ static bool explain_and_list(struct chunk *c, struct predictor *p, struct err *e
     return all;
 }
 
-/* Given, else chosen for these very weights, else published. */
+/* Given, else guaranteed or chosen for these very weights, else published. */
 static bool find_thresholds(struct explain_results *r, const struct predictor *p, const struct band *given,
                             struct err *err)
 {
+    struct score_calibration c = SCORE_CALIBRATION_INIT;
     struct thresholds t;
-    bool found = false;
+    bool calibrated = false, found = false;
 
     if (p->run.task != RUN_BLACK_BOX)
         return true;
-    if (!given && !thresholds_read(&t, p, &found, err))
+    if (!given && (!score_calibration_read(&c, &p->run, p->weights_sha256, &calibrated, err) ||
+                   !thresholds_read(&t, p, &found, err)))
         return false;
-    r->band = given ? *given : found ? t.band : (struct band){PUBLISHED_LOW, PUBLISHED_HIGH};
+    r->band = given          ? *given
+              : c.guaranteed ? c.promise.band
+              : found        ? t.band
+                             : (struct band){PUBLISHED_LOW, PUBLISHED_HIGH};
     snprintf(r->thresholds, sizeof r->thresholds, "%s",
-             given   ? "given"
-             : found ? "chosen on the run's validation part"
-                     : "published; none were chosen for this run");
+             given          ? "given"
+             : c.guaranteed ? "guaranteed by the run's validation part"
+             : found        ? "chosen on the run's validation part"
+                            : "published; none were chosen for this run");
+    score_calibration_release(&c);
     return true;
 }
 

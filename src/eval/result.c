@@ -262,6 +262,11 @@ static json_t *decision_json(const struct decision *d, const struct result_score
                              d->band.high, "chosen_on", d->chosen_on);
     if (d->chosen_on) {
         json_object_set_new(json, "chosen_on_same_images", json_boolean(d->same_images));
+    }
+    if (d->promise.confidence > 0) {
+        json_object_set_new(json, "miss_rate", json_real(d->promise.miss_rate));
+        json_object_set_new(json, "confidence", json_real(d->promise.confidence));
+    } else if (d->chosen_on) {
         json_object_set_new(json, "wanted_sensitivity", json_real(d->wish.sensitivity));
         json_object_set_new(json, "wanted_specificity", json_real(d->wish.specificity));
     }
@@ -286,6 +291,8 @@ static json_t *decision_json(const struct decision *d, const struct result_score
     set_share(json, "specificity_at_high", confusion_specificity_at_high(&c));
     set_share(json, "uncertain", confusion_uncertain(&c));
     set_share(json, "malignant_called_benign", confusion_missed(&c));
+    set_share(json, "benign_called_malignant", confusion_called(&c));
+    set_share(json, "wrong_of_answered", confusion_wrong_of_answered(&c));
     return json;
 }
 
@@ -368,6 +375,12 @@ static void put_case(struct buf *b, const struct eval_case *k, const struct deci
     csv_putf(b, "%.17g", k->score);
     csv_put(b, in_force ? answer_name(band_answer(in_force->band, k->score)) : "");
     more->put(b, k);
+    csv_put(b, k->item->id);
+    csv_put(b, k->item->side);
+    csv_put(b, k->item->view);
+    csv_put(b, k->item->density);
+    csv_put(b, k->item->assessment);
+    csv_put(b, k->item->subtlety);
     csv_put_end(b);
 }
 
@@ -376,7 +389,8 @@ bool result_write_predictions(const char *path, const struct result_input *in, s
     const struct columns *more = in->crops ? &CROPS : &MAPS;
     struct buf b = BUF_INIT;
 
-    buf_addf(&b, "id,patient,label,part,score,answer,%s\n", more->names);
+    buf_addf(&b, "id,patient,label,part,score,answer,%s,image,side,view,density,assessment,subtlety\n",
+             more->names);
     for (size_t i = 0; i < in->cases->count; i++)
         if (in->cases->of[i].read)
             put_case(&b, &in->cases->of[i], in->decisions > 0 ? &in->decision[in->decisions - 1] : NULL,

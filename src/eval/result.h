@@ -4,27 +4,30 @@
 #define CLEARMASS_EVAL_RESULT_H
 
 #include "eval/cases.h"
+#include "eval/calibrate.h"
 #include "eval/confusion.h"
 #include "eval/referral.h"
 
-enum { EVAL_BOOTSTRAP_DRAWS = 2000, EVAL_DECISIONS = 2 };
+enum { EVAL_BOOTSTRAP_DRAWS = 2000, EVAL_DECISIONS = 3 };
 
 /* One pair of thresholds to be judged. */
 struct decision {
-    const char *name; /* "published", "half", "given" or "chosen" */
+    const char *name; /* "published", "half", "chosen", "guaranteed" or "given" */
     struct band band;
-    const char *chosen_on;     /* what they were chosen on; NULL for thresholds that were not chosen */
-    bool same_images;          /* chosen on the very images they are judged on */
-    struct referral_wish wish; /* of chosen ones */
+    const char *chosen_on;         /* what they were chosen on; NULL for thresholds that were not chosen */
+    bool same_images;              /* chosen on the very images they are judged on */
+    struct referral_wish wish;     /* of "chosen" ones */
+    struct guarantee_wish promise; /* of "guaranteed" ones; confidence 0 for others */
 };
 
 struct result_input {
     const struct cases *cases;
-    bool crops;                      /* cases are a classifier's crops: no masks, but Grad-CAM */
-    const struct decision *decision; /* [decisions]: the last is in force */
-    size_t decisions;                /* 0: the run's score is no opinion on malignancy */
-    size_t batch;                    /* of the soft batch Dice */
-    uint64_t seed;                   /* of the bootstrap, and of the order of the soft batch Dice */
+    bool crops;                                  /* cases are a classifier's crops: no masks, but Grad-CAM */
+    const struct decision *decision;             /* [decisions]: the last is in force */
+    size_t decisions;                            /* 0: the run's score is no opinion on malignancy */
+    const struct score_calibration *calibration; /* NULL: none */
+    size_t batch;                                /* of the soft batch Dice */
+    uint64_t seed; /* of the bootstrap, and of the order of the soft batch Dice */
 };
 
 /* The scores and truths of the cases that were read, as thresholds are chosen on them. Arrays are owned. */

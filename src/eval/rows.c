@@ -72,12 +72,12 @@ void scored_release(struct scored *s)
 
 /* The columns of predictions.csv that rows are made of. */
 struct columns {
-    int id, patient, label, score, answer, dice, side, view, density, assessment, subtlety;
+    int id, patient, label, score, answer, dice, image, side, view, density, assessment, subtlety;
 };
 
 static bool check_columns(const struct csv *t, struct err *err)
 {
-    static const char *const NEEDED[] = {"id", "patient", "label", "score", "answer", "dice"};
+    static const char *const NEEDED[] = {"id", "patient", "label", "score", "answer"};
 
     for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++)
         if (csv_column(t, NEEDED[i]) < 0)
@@ -93,6 +93,7 @@ static struct columns find_columns(const struct csv *t)
                             .score = csv_column(t, "score"),
                             .answer = csv_column(t, "answer"),
                             .dice = csv_column(t, "dice"),
+                            .image = csv_column(t, "image"),
                             .side = csv_column(t, "side"),
                             .view = csv_column(t, "view"),
                             .density = csv_column(t, "density"),
@@ -128,6 +129,7 @@ static bool read_row(struct eval_row *r, const struct csv *t, size_t i, const st
 
     *r = (struct eval_row){.id = csv_get(t, i, c->id),
                            .patient = csv_get(t, i, c->patient),
+                           .image = csv_get(t, i, c->image >= 0 ? c->image : c->id),
                            .side = csv_get(t, i, c->side),
                            .view = csv_get(t, i, c->view),
                            .density = csv_get(t, i, c->density),

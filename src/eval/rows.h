@@ -8,12 +8,13 @@
 #include "data/manifest.h"
 #include "eval/confusion.h"
 
-/* One image. Strings are borrowed; "" where unknown. */
+/* One image, or one crop of it. Strings are borrowed; "" where unknown. */
 struct eval_row {
     const char *id, *patient, *side, *view, *density, *assessment, *subtlety;
+    const char *image; /* the id of a crop's image; an image's own */
     enum data_label label;
     double score;       /* finite */
-    double dice;        /* NAN where the truth is empty */
+    double dice;        /* NAN where the truth is empty or there is no mask */
     enum answer answer; /* ANSWER_COUNT where there is none */
 };
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BINS_PER_DECADE = 2, MAX_DECADES = 14, MIN_EXPONENT = -8 };
+enum { BINS_PER_DECADE = 2, MAX_DECADES = 14, MIN_EXPONENT = -8, MAX_DOTS = 3 };
 
 static bool is_malignant(const struct prediction *p)
 {
@@ -230,6 +230,21 @@ static void distribution(struct buf *b, const struct source *s, const json_t *d)
     free(names[1]);
 }
 
+static void promise(struct buf *b, const json_t *d)
+{
+    double confidence = source_number(d, "confidence");
+
+    if (!isfinite(confidence))
+        return;
+    buf_adds(b, " so that, with a confidence of ");
+    html_percent(b, confidence);
+    buf_adds(b, ", among new patients like those at most ");
+    html_percent(b, source_number(d, "miss_rate"));
+    buf_adds(b,
+             " of the patients with a malignant image have one called benign, and, with the same confidence, "
+             "at most as many of those with another image have one called malignant");
+}
+
 /* Where the two thresholds come from, and what that is worth. */
 static void origin(struct buf *b, const json_t *d, const json_t *data)
 {
@@ -247,6 +262,7 @@ static void origin(struct buf *b, const json_t *d, const json_t *data)
         buf_adds(b, "They were chosen on the <b>");
         html_text(b, chosen_on);
         buf_adds(b, "</b> part");
+        promise(b, d);
         if (isfinite(sensitivity)) {
             buf_adds(b, " so that no less than ");
             html_percent(b, sensitivity);
@@ -325,10 +341,11 @@ static void overview(struct buf *b, const json_t *decisions)
 
 static void roc(struct buf *b, const json_t *result)
 {
+    static const enum chart_color COLORS[MAX_DOTS] = {CHART_VERMILION, CHART_GREEN, CHART_PURPLE};
     const json_t *points = source_at(result, "score.roc"), *decisions = source_at(result, "decisions");
     size_t n = json_array_size(points), n_decisions = json_array_size(decisions);
-    double *x = mem_new(n + 1, sizeof *x), *y = mem_new(n + 1, sizeof *y), at[2][2];
-    struct chart_series series[3] = {{.x = x, .y = y, .n = n, .color = CHART_BLUE}};
+    double *x = mem_new(n + 1, sizeof *x), *y = mem_new(n + 1, sizeof *y), at[MAX_DOTS][2];
+    struct chart_series series[1 + MAX_DOTS] = {{.x = x, .y = y, .n = n, .color = CHART_BLUE}};
     struct chart c = {.title = "ROC",
                       .x_label = "false positive rate (1 - specificity)",
                       .y_label = "true positive rate (sensitivity)",
@@ -346,7 +363,7 @@ static void roc(struct buf *b, const json_t *result)
         x[i] = source_cell(points, i, 0);
         y[i] = source_cell(points, i, 1);
     }
-    for (size_t i = 0; i < n_decisions && i < 2; i++) {
+    for (size_t i = 0; i < n_decisions && i < MAX_DOTS; i++) {
         const json_t *d = json_array_get(decisions, i);
         at[i][0] = 1 - source_number(d, "specificity.value");
         at[i][1] = source_number(d, "sensitivity.value");
@@ -354,7 +371,7 @@ static void roc(struct buf *b, const json_t *result)
                                                      .x = &at[i][0],
                                                      .y = &at[i][1],
                                                      .n = 1,
-                                                     .color = i == 0 ? CHART_VERMILION : CHART_GREEN,
+                                                     .color = COLORS[i],
                                                      .dots = true};
     }
     c.note = note;

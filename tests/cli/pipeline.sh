@@ -98,7 +98,7 @@ must evaluate black-box data
 holds "evaluate" out "not a medical device"
 E=black-box/evaluation
 equal "predictions.csv" "$(head -1 $E/predictions.csv)" \
-    id,patient,label,part,score,answer,dice,iou,truth_pixels,predicted_pixels,mask
+    id,patient,label,part,score,answer,dice,iou,truth_pixels,predicted_pixels,mask,image,side,view,density,assessment,subtlety
 equal "a row for every validation image" "$(column $E/predictions.csv id | sort)" \
     "$(awk -F, '$3 == "validation" { print $1 }' black-box/split.csv | sort)"
 for id in $(column $E/predictions.csv id); do
@@ -125,6 +125,10 @@ low=$("$TOOL" json black-box/thresholds.json low) high=$("$TOOL" json black-box/
 equal "answers follow the thresholds" "$(awk -F, -v low="$low" -v high="$high" \
     'NR > 1 && $6 != ($5 < low ? "benign" : $5 > high ? "malignant" : "uncertain")' $E/predictions.csv)" ""
 
+run calibrate black-box
+equal "too few patients for a promise" "$code" 1
+holds "calibrate" err "no band can be promised: too few patients with"
+equal "calibration.json without a promise" "$("$TOOL" json black-box/calibration.json guaranteed)" null
 must report black-box
 page black-box/report.html
 must evaluate segment
