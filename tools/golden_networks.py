@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes tests/golden: what PyTorch computes, in double precision, for three networks.
+"""Writes tests/golden: what PyTorch computes, in double precision, for the networks.
 
 Parameters, input, target and the positions that are sampled come from an integer hash that tests/test_model_golden.c
 computes too, so that only results are kept. Needs python3-torch (Debian 12: 1.13.1) and numpy.
@@ -25,7 +25,6 @@ import torch.nn.functional as F
 
 SAMPLES = 8
 INPUT, TARGET, POSITIONS = 1037, 1001, 2000  # streams; a slot's own number is the stream of its values
-EPSILON = 1e-3
 MOMENTUM = 0.99
 
 
@@ -47,10 +46,11 @@ def between(stream, shape, low, high):
 class Net:
     """Runs layers as they are named and keeps their numbers in order."""
 
-    def __init__(self, training, momentum, beta, statistics=None):
+    def __init__(self, training, momentum, kind, statistics=None):
         self.training = training
         self.momentum = momentum
-        self.beta = beta
+        self.beta = kind["beta"]
+        self.epsilon = kind["epsilon"]
         self.statistics = statistics  # slots of a Net to take the moving statistics from
         self.slots = []
         self.margin = math.inf  # how far the nearest ReLU is from its kink, the nearest maximum from its rival
@@ -81,7 +81,7 @@ class Net:
         variance = self.slot(name + "/moving_variance", c, 0.5, 1.5, False)
         if self.statistics:
             mean, variance = (self.statistics[len(self.slots) - k][1] for k in (2, 1))
-        return F.batch_norm(x, mean, variance, gamma, beta, self.training, 1 - self.momentum, EPSILON)
+        return F.batch_norm(x, mean, variance, gamma, beta, self.training, 1 - self.momentum, self.epsilon)
 
     def relu(self, x):
         self.margin = min(self.margin, x.detach().abs().min().item())
@@ -162,10 +162,12 @@ def weighted_sum(y):
 # A ReLU or a maximum so close to its kink that float arithmetic falls on the other side changes the gradients below it
 # by 1e-5. Betas of 3 to 4 keep nearly all of the U-Net's million ReLUs open, and of sixty streams INPUT is the one
 # with the widest margins (printed): 1.2e-5 and 1.5e-4.
+# Batch norm's epsilon is Keras' default but for resnet50_2018, which has that of the later weights.
 NETWORKS = (
-    ("unet", unet, (2, 3, 64, 64), (3, 4), dice_loss),
-    ("residual", residual, (3, 3, 45, 38), (-0.1, 0.1), weighted_sum),
-    ("resnet50", resnet50, (3, 3, 64, 64), (3, 4), weighted_sum),
+    ("unet", unet, (2, 3, 64, 64), {"beta": (3, 4), "epsilon": 1e-3}, dice_loss),
+    ("residual", residual, (3, 3, 45, 38), {"beta": (-0.1, 0.1), "epsilon": 1e-3}, weighted_sum),
+    ("resnet50", resnet50, (3, 3, 64, 64), {"beta": (3, 4), "epsilon": 1e-3}, weighted_sum),
+    ("resnet50_2018", resnet50, (3, 3, 64, 64), {"beta": (3, 4), "epsilon": 1.001e-5}, weighted_sum),
 )
 
 
@@ -184,18 +186,18 @@ def write_csv(path, rows):
         csv.writer(f, lineterminator="\n").writerows(rows)
 
 
-def write_network(folder, name, build, shape, beta, loss_of):
+def write_network(folder, name, build, shape, kind, loss_of):
     def path(end):
         return os.path.join(folder, name + end)
 
     x = between(INPUT, shape, -0.5, 0.5)
     with torch.no_grad():
-        batch = Net(True, 0, beta)
+        batch = Net(True, 0, kind)
         build(batch, x)
-        y = build(Net(False, 0, beta, batch.slots), x)
+        y = build(Net(False, 0, kind, batch.slots), x)
     y.numpy().astype("<f4").tofile(path("_infer.f32"))
 
-    net = Net(True, MOMENTUM, beta)
+    net = Net(True, MOMENTUM, kind)
     x = x.requires_grad_()
     y = build(net, x)
     y.detach().numpy().astype("<f4").tofile(path("_train.f32"))
