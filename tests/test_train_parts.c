@@ -204,7 +204,8 @@ static void test_option_values(void **state)
 static void test_options_through_json(void **state)
 {
     (void)state;
-    struct train_options o = train_options_published(), back = train_options_default(RUN_PRETRAIN);
+    struct train_options o = train_options_published(RUN_PRETRAIN),
+                         back = train_options_default(RUN_PRETRAIN);
     struct err err = ERR_INIT;
     json_t *json = train_options_json(&o, RUN_PRETRAIN);
     assert_true(json_real_value(json_object_get(json, "learning_rate")) == .001);

@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_INIT = 256, KEY_NEW_SPLIT, KEY_ALLOW_LEAK };
+enum { KEY_INIT = 256, KEY_NEW_SPLIT, KEY_ALLOW_LEAK, KEY_DEPTH, KEY_NARROW_POOL };
 
 struct arguments {
     const char *data, *run, *init;
-    bool new_split, allow_leak;
-    struct prep prep; /* size 0 and fit NOT_GIVEN where nothing was said */
+    bool new_split, allow_leak, narrow_pool;
+    const struct model *model; /* classify: as --depth says; NULL where nothing was said */
+    struct prep prep;          /* size 0 and fit NOT_GIVEN where nothing was said */
     struct opt_train train;
 };
 
@@ -28,6 +29,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->prep;
         state->child_inputs[1] = &a->train;
+        if (a->train.task == RUN_CLASSIFY)
+            state->child_inputs[2] = a;
         return 0;
     case KEY_INIT:
         a->init = arg;
@@ -48,6 +51,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "which data set, which run? DATA RUN");
         if (a->train.task == RUN_BLACK_BOX && !a->init && !a->train.resume)
             argp_error(state, "the black box goes on from a segment run: --init RUN");
+        if (a->train.task == RUN_CLASSIFY && !a->init && !a->train.resume)
+            argp_error(state, "which weights to begin with? --init WEIGHTS, or --init none for random ones");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -56,7 +61,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option OPTIONS[] = {
     {"init", KEY_INIT, "WEIGHTS", 0,
-     "begin with the best weights of a run, or a safetensors file; none: with random ones (Glorot)", 0},
+     "begin with the best weights of a run, or a safetensors file (to classify, Keras' HDF5 too: a name in "
+     ".h5); none: "
+     "with random ones (Glorot)",
+     0},
     {"new-split", KEY_NEW_SPLIT, NULL, 0, "split again instead of keeping the split of the run in --init", 0},
     {"allow-leak", KEY_ALLOW_LEAK, NULL, 0,
      "train although patients of the data set are both in its official train and test part; run.json and the "
@@ -64,13 +72,47 @@ static const struct argp_option OPTIONS[] = {
      0},
     {0}};
 
+static error_t parse_classify(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+
+    switch (key) {
+    case KEY_DEPTH: {
+        char *name = mem_printf("resnet%s", arg);
+        a->model = model_find(name);
+        free(name);
+        if (!a->model)
+            argp_error(state, "--depth: '%s' is none of 50, 101, 152", arg);
+        return 0;
+    }
+    case KEY_NARROW_POOL:
+        a->narrow_pool = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option CLASSIFY_OPTIONS[] = {
+    {"depth", KEY_DEPTH, "50|101|152", 0, "layers of the ResNet (default 50, or as the run in --init)", 0},
+    {"narrow-pool", KEY_NARROW_POOL, NULL, 0,
+     "no border of zeros before the first pooling, as Keras had it until August 2018 (55 x 55 places instead "
+     "of 56 x 56)",
+     0},
+    {0}};
+static const struct argp CLASSIFY = {.options = CLASSIFY_OPTIONS, .parser = parse_classify};
+
 static const char *const ABOUT[RUN_TASK_COUNT] = {
     [RUN_SEGMENT] = "Trains the U-Net to outline masses. DATA is a data set folder, RUN the folder to make; "
                     "whole patients are "
                     "kept for validation.",
     [RUN_BLACK_BOX] = "Trains the U-Net on, with an all-black truth for everything that is not malignant, so "
                       "that the sum of "
-                      "the mask becomes a score. DATA is a data set folder, RUN the folder to make."};
+                      "the mask becomes a score. DATA is a data set folder, RUN the folder to make.",
+    [RUN_CLASSIFY] =
+        "Trains a ResNet to tell malignant from benign crops, one lesion each. DATA is a data set folder, "
+        "RUN the folder to make; whole patients are kept for validation. Images labelled normal have no "
+        "crop and are left out."};
 
 #define AFTER                                                                                                \
     "\vAfter every epoch the four cases in RUN/epochs, RUN/diary.html, log.csv and the weights are brought " \
@@ -96,6 +138,33 @@ static bool inherit_input(struct arguments *a, const struct run *from, struct er
     return true;
 }
 
+static bool inherit_from(struct arguments *a, const struct run *from, struct err *err)
+{
+    if (run_is_classifier(from) != (a->train.task == RUN_CLASSIFY))
+        return err_set(err, ERR_INPUT, "--init %s: a run of task %s has another network", from->folder,
+                       run_task_name(from->task));
+    return from->task == RUN_PRETRAIN || inherit_input(a, from, err);
+}
+
+/* A classifier is as deep as it was told, or as the run is that it goes on with. */
+static void resolve_network(const struct arguments *a, const struct run *going_on, struct train_job *job)
+{
+    struct run from = RUN_INIT;
+    struct err ignored = ERR_INIT;
+
+    job->model = model_find("unet");
+    if (job->task != RUN_CLASSIFY)
+        return;
+    job->narrow_pool = a->narrow_pool;
+    job->prep.values = PREP_CAFFE;
+    job->model = a->model ? a->model : going_on ? going_on->model : NULL;
+    if (!job->model && a->init && file_is_folder(a->init) && run_read(&from, a->init, &ignored))
+        job->model = from.model;
+    if (!job->model)
+        job->model = &model_resnet50;
+    run_release(&from);
+}
+
 static bool resolve_input(struct arguments *a, const struct run *going_on, struct err *err)
 {
     static const struct prep USUAL = OPT_INPUT_DEFAULT;
@@ -105,7 +174,7 @@ static bool resolve_input(struct arguments *a, const struct run *going_on, struc
     if (going_on)
         ok = inherit_input(a, going_on, err);
     else if (a->init && file_is_folder(a->init))
-        ok = run_read(&from, a->init, err) && (from.task == RUN_PRETRAIN || inherit_input(a, &from, err));
+        ok = run_read(&from, a->init, err) && inherit_from(a, &from, err);
     run_release(&from);
     if (!a->prep.size)
         a->prep.size = USUAL.size;
@@ -119,7 +188,6 @@ static int run_task(struct arguments *a)
     struct train_job job = {.task = a->train.task,
                             .folder = a->run,
                             .data = a->data,
-                            .model = model_find("unet"),
                             .backend = a->train.backend,
                             .channels = 3,
                             .new_split = a->new_split,
@@ -139,6 +207,7 @@ static int run_task(struct arguments *a)
         goto out;
     }
     job.prep = a->prep;
+    resolve_network(a, job.resume ? &going_on : NULL, &job);
     code = opt_train_run(&job);
 out:
     run_release(&going_on);
@@ -148,7 +217,8 @@ out:
 static void print_help(FILE *f)
 {
     fprintf(f, "Usage: clearmass train segment DATA RUN --init WEIGHTS [OPTION...]\n"
-               "  or:  clearmass train black-box DATA RUN --init SEGMENT_RUN [OPTION...]\n\n"
+               "  or:  clearmass train black-box DATA RUN --init SEGMENT_RUN [OPTION...]\n"
+               "  or:  clearmass train classify DATA RUN --init WEIGHTS [OPTION...]\n\n"
                "'clearmass train segment --help' tells the options.\n" CLI_DISCLAIMER "\n");
 }
 
@@ -162,14 +232,18 @@ int cmd_train(int argc, char **argv)
         print_help(stdout);
         return CLI_DONE;
     }
-    if (argc < 2 || !run_task_parse(argv[1], &task) || task == RUN_PRETRAIN || task == RUN_CLASSIFY) {
+    if (argc < 2 || !run_task_parse(argv[1], &task) || task == RUN_PRETRAIN) {
         print_help(stderr);
         return CLI_USAGE;
     }
     opt_train_init(&a.train, task);
     char *about = mem_printf("%s%s", ABOUT[task], AFTER);
+    const bool classify = task == RUN_CLASSIFY;
     const struct argp_child children[] = {
-        {&OPT_INPUT, 0, "What the network sees:", 1}, {&a.train.argp, 0, "How it learns:", 2}, {0}};
+        {classify ? &OPT_INPUT_CROPS : &OPT_INPUT, 0, "What the network sees:", 1},
+        {&a.train.argp, 0, "How it learns:", 2},
+        {classify ? &CLASSIFY : NULL, 0, "The network:", 3},
+        {0}};
     const struct argp argp = {OPTIONS, parse, "DATA RUN", about, children, NULL, NULL};
     snprintf(name, sizeof name, "clearmass train %s", argv[1]);
     argv[1] = name;

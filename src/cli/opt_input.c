@@ -4,11 +4,20 @@
 
 enum { KEY_SIZE = 0x2001, KEY_FIT, KEY_BREAST_CROP };
 
+#define OPTION_SIZE                                                                                          \
+    {                                                                                                        \
+        "size", KEY_SIZE, "N", 0,                                                                            \
+            "side of the network's square input in pixels, a multiple of 32 (default 224)", 0                \
+    }
+#define OPTION_FIT                                                                                           \
+    {                                                                                                        \
+        "fit", KEY_FIT, "stretch|pad", 0,                                                                    \
+            "stretch both axes to the square (default), or keep the aspect and pad with black", 0            \
+    }
+
 static const struct argp_option OPTIONS[] = {
-    {"size", KEY_SIZE, "N", 0, "side of the network's square input in pixels, a multiple of 32 (default 224)",
-     0},
-    {"fit", KEY_FIT, "stretch|pad", 0,
-     "stretch both axes to the square (default), or keep the aspect and pad with black", 0},
+    OPTION_SIZE,
+    OPTION_FIT,
     {"breast-crop", KEY_BREAST_CROP, NULL, 0, "cut the black background around the breast away first", 0},
     {0},
 };
@@ -41,4 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp_option CROP_OPTIONS[] = {OPTION_SIZE, OPTION_FIT, {0}};
+
+const struct argp OPT_INPUT_CROPS = {.options = CROP_OPTIONS, .parser = parse};
 const struct argp OPT_INPUT = {.options = OPTIONS, .parser = parse};

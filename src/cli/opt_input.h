@@ -18,5 +18,7 @@
  *     case ARGP_KEY_INIT: state->child_inputs[0] = &options->prep;
  * A value that makes no sense is a usage error. */
 extern const struct argp OPT_INPUT;
+/* The same without --breast-crop, for lesions that are cut out already. */
+extern const struct argp OPT_INPUT_CROPS;
 
 #endif

@@ -3,18 +3,23 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
-#include "io/image_file.h"
+#include "cli/watch.h"
 #include "report/diary.h"
-#include "report/panel.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Keys of the table's options follow KEY_FIRST: the value or yes, then no. */
-enum { KEY_NO_FLIP = 0x3001, KEY_RECIPE, KEY_RESUME, KEY_THREADS, KEY_BACKEND, KEY_FIRST = 0x3100 };
+enum {
+    KEY_NO_FLIP = 0x3001,
+    KEY_NO_AUGMENT,
+    KEY_RECIPE,
+    KEY_RESUME,
+    KEY_THREADS,
+    KEY_BACKEND,
+    KEY_FIRST = 0x3100
+};
 
 static void set_text(struct opt_train *o, int which, const char *text, struct argp_state *state)
 {
@@ -57,6 +62,21 @@ static void set_backend(struct opt_train *o, const char *text, struct argp_state
     argp_error(state, "--backend: '%s' is none of onednn, ref", text);
 }
 
+static const char *usual_recipe(enum run_task task)
+{
+    return task == RUN_CLASSIFY ? "fine-tune" : "short";
+}
+
+static void set_still(struct opt_train *o, struct argp_state *state)
+{
+    static const char *const WORDS[][2] = {
+        {"flip-horizontal", "no"}, {"flip-vertical", "no"}, {"shift", "0"},
+        {"rotate", "0"},           {"zoom", "0"},           {"brightness", "0"}};
+
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+        set_by_name(o, WORDS[i][0], WORDS[i][1], state);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct opt_train *o = state->input;
@@ -66,10 +86,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         set_by_name(o, "flip-horizontal", "no", state);
         set_by_name(o, "flip-vertical", "no", state);
         return 0;
+    case KEY_NO_AUGMENT:
+        set_still(o, state);
+        return 0;
     case KEY_RECIPE:
         o->published = !strcmp(arg, "published");
-        if (!o->published && strcmp(arg, "short") != 0)
-            argp_error(state, "--recipe: '%s' is none of short, published", arg);
+        if (!o->published && strcmp(arg, usual_recipe(o->task)) != 0)
+            argp_error(state, "--recipe: '%s' is none of %s, published", arg, usual_recipe(o->task));
         return 0;
     case KEY_RESUME:
         o->resume = true;
@@ -126,13 +149,19 @@ static void add_option(struct opt_train *o, struct argp_option **next, int i)
 void opt_train_init(struct opt_train *o, enum run_task task)
 {
     static const struct argp_option NO_FLIP = {"no-flip", KEY_NO_FLIP, NULL, 0, "neither of the two", 1};
-    static const struct argp_option RECIPE = {
-        "recipe",
-        KEY_RECIPE,
-        "short|published",
-        0,
-        "short: a few minutes of Adam (default); published: 200 epochs of 200 steps, as ZF_UNET_224 was made",
-        1};
+    static const struct argp_option NO_AUGMENT = {
+        "no-augment", KEY_NO_AUGMENT, NULL, 0, "no flips, shifts, turns, zooms or changes of brightness", 1};
+    static const struct argp_option RECIPE[RUN_TASK_COUNT] = {
+        [RUN_PRETRAIN] = {"recipe", KEY_RECIPE, "short|published", 0,
+                          "short: a few minutes of Adam (default); published: 200 epochs of 200 steps, as "
+                          "ZF_UNET_224 was made",
+                          1},
+        [RUN_CLASSIFY] = {
+            "recipe", KEY_RECIPE, "fine-tune|published", 0,
+            "fine-tune: the last stage and the head, with augmentation (default); published: a frozen "
+            "backbone, no augmentation, sgd .01 with decay 1e-6 and nesterov momentum .9, 75 epochs in "
+            "batches of 100. The defaults below are those of fine-tune",
+            1}};
     static const struct argp_option COMMON[] = {
         {"resume", KEY_RESUME, NULL, 0,
          "go on with the run in RUN; options not given are those it was begun with (the whole command again "
@@ -144,14 +173,16 @@ void opt_train_init(struct opt_train *o, enum run_task task)
 
     *o = (struct opt_train){.task = task, .backend = &nn_backend_onednn};
     struct argp_option *next = o->option;
-    if (task == RUN_PRETRAIN)
-        *next++ = RECIPE;
+    if (RECIPE[task].name)
+        *next++ = RECIPE[task];
     for (int i = 0; i < TRAIN_OPTION_COUNT; i++) {
         if (!train_option_applies(&TRAIN_OPTIONS[i], task))
             continue;
         add_option(o, &next, i);
         if (!strcmp(TRAIN_OPTIONS[i].name, "flip-vertical"))
             *next++ = NO_FLIP;
+        if (!strcmp(TRAIN_OPTIONS[i].name, "fill"))
+            *next++ = NO_AUGMENT;
     }
     for (size_t i = 0; i < sizeof COMMON / sizeof *COMMON; i++)
         *next++ = COMMON[i];
@@ -161,7 +192,7 @@ void opt_train_init(struct opt_train *o, enum run_task task)
 bool opt_train_resolve(const struct opt_train *o, const struct run *going_on, struct train_options *out,
                        struct err *err)
 {
-    *out = o->published ? train_options_published() : train_options_default(o->task);
+    *out = o->published ? train_options_published(o->task) : train_options_default(o->task);
     if (going_on && !train_options_read(out, o->task, json_object_get(going_on->json, "train"), err))
         return err_at(err, "%s", going_on->folder);
     for (int i = 0; i < TRAIN_OPTION_COUNT; i++) {
@@ -171,67 +202,14 @@ bool opt_train_resolve(const struct opt_train *o, const struct run *going_on, st
     return true;
 }
 
-/* The network's input turned back into 16-bit grey, and its truth into a mask. */
-static void to_squares(const struct train_case *c, int channels, size_t pixels, uint16_t *image,
-                       uint8_t *truth)
-{
-    for (size_t i = 0; i < pixels; i++) {
-        double sum = 0;
-        for (int k = 0; k < channels; k++)
-            sum += c->input[(size_t)k * pixels + i];
-        double v = (sum / channels + 0.5) * 256 / 255 * 65535;
-        image[i] = (uint16_t)lround(fmin(fmax(v, 0), 65535));
-        truth[i] = c->truth[i] > 0.5f ? 255 : 0;
-    }
-}
-
-static bool write_panel(const struct train_epoch *e, const struct panel_case *cases, struct err *err)
-{
-    struct image panel = IMAGE_INIT;
-    char title[128], name[40];
-    char *folder = run_path(e->run, "epochs");
-
-    snprintf(title, sizeof title, "%s, epoch %d of %d, validation loss %.4f%s", run_task_name(e->run->task),
-             e->epoch, e->epochs, e->metrics->val_loss, e->best ? ", best so far" : "");
-    snprintf(name, sizeof name, "epoch-%03d.png", e->epoch);
-    char *path = file_join(folder, name);
-    bool ok = panel_draw(&panel, cases, e->n_cases, title, err) && file_make_folders(folder, err) &&
-              png_write(path, &panel, err);
-    image_release(&panel);
-    free(folder);
-    free(path);
-    return ok;
-}
-
-static bool show_epoch(void *self, const struct train_epoch *e, struct err *err)
-{
-    struct panel_case cases[RUN_CASES];
-    int size = e->run->prep.size;
-    size_t pixels = (size_t)size * (size_t)size;
-    uint16_t *image = mem_new(RUN_CASES * pixels, sizeof *image);
-    uint8_t *truth = mem_new(RUN_CASES * pixels, sizeof *truth);
-
-    (void)self;
-    for (int i = 0; i < e->n_cases; i++) {
-        const struct train_case *c = &e->cases[i];
-        uint16_t *im = image + (size_t)i * pixels;
-        uint8_t *tr = truth + (size_t)i * pixels;
-        to_squares(c, e->run->channels, pixels, im, tr);
-        cases[i] = (struct panel_case){im, tr, c->prediction, size, c->id, c->label, c->dice, c->score};
-    }
-    bool ok = write_panel(e, cases, err) && diary_write(e->run->folder, err);
-    free(image);
-    free(truth);
-    return ok;
-}
-
 int opt_train_run(const struct train_job *job)
 {
     struct train_job watched = *job;
+    struct watch watch = {0};
     struct err err = ERR_INIT, ignored = ERR_INIT;
 
-    watched.watcher.epoch = show_epoch;
-    if (train(&watched, &err)) {
+    watched.watcher = (struct train_watcher){&watch, watch_epoch};
+    if (train(&watched, &err) && diary_write(job->folder, &err)) {
         printf("%s/diary.html\n", job->folder);
         return CLI_DONE;
     }

@@ -8,8 +8,8 @@
 
 #include <argp.h>
 
-/* Flags are two words each (--nesterov, --no-nesterov); six more are ours. */
-enum { OPT_TRAIN_WORDS = 2 * TRAIN_OPTION_COUNT + 6, OPT_TRAIN_HELP = 400 };
+/* Flags are two words each (--nesterov, --no-nesterov); seven more are ours. */
+enum { OPT_TRAIN_WORDS = 2 * TRAIN_OPTION_COUNT + 7, OPT_TRAIN_HELP = 400 };
 
 struct opt_train {
     enum run_task task;

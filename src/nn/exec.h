@@ -37,7 +37,8 @@ struct nn_backend {
     void (*free)(void *self);
     /* Takes all numbers from the flat array values[g->n_values] (copies or re-lays them). */
     void (*set)(void *self, const float *values);
-    /* Writes the moving statistics back into values; the other numbers are left alone. */
+    /* Writes the moving statistics back into values; the other numbers, and the statistics of norms without
+     * a trainable gamma, are left alone. */
     void (*get)(void *self, float *values);
     /* input [batch, c, h, w] -> the last node's output [batch, c, h, w], plain row-major; borrowed until the
      * next forward. step is ignored (may be NULL) in NN_INFER. */

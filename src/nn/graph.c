@@ -224,6 +224,23 @@ void nn_graph_cut(struct nn_graph *g, nn_id x)
     g->n_values = g->n_slots > 0 ? g->slot[g->n_slots - 1].offset + g->slot[g->n_slots - 1].count : 0;
 }
 
+void nn_graph_freeze(struct nn_graph *g, nn_id end, bool fixed)
+{
+    for (nn_id id = 0; id < end; id++) {
+        struct nn_node *node = &g->node[id];
+        for (int k = 0; k < node->n_slots; k++)
+            g->slot[node->slot + k].trainable = false;
+        if (node->op == NN_BATCHNORM)
+            node->u.norm.frozen = fixed;
+    }
+}
+
+bool nn_graph_tracks(const struct nn_graph *g, nn_id norm)
+{
+    const struct nn_node *node = &g->node[norm];
+    return node->op == NN_BATCHNORM && !node->u.norm.frozen && g->slot[node->slot].trainable;
+}
+
 size_t nn_graph_count(const struct nn_graph *g)
 {
     return g->n_values;

@@ -124,6 +124,13 @@ nn_id nn_spatial_dropout(struct nn_graph *g, nn_id x, float rate);
 /* Forgets every node after x, so that x is the output, and their slots, whose values are the last ones. */
 void nn_graph_cut(struct nn_graph *g, nn_id x);
 
+/* Makes every slot of the nodes before `end` not trainable. fixed: their norms use the moving statistics in
+ * training too; otherwise they go on normalising by the batch (as Keras 2.1.3 to 2.2 do), but nothing of
+ * theirs moves. */
+void nn_graph_freeze(struct nn_graph *g, nn_id end, bool fixed);
+/* Whether a norm of the batch keeps moving statistics that training changes: one with a trainable gamma. */
+bool nn_graph_tracks(const struct nn_graph *g, nn_id norm);
+
 /* Numbers in all slots, and in the trainable ones. */
 size_t nn_graph_count(const struct nn_graph *g);
 size_t nn_graph_count_trainable(const struct nn_graph *g);

@@ -244,7 +244,7 @@ static void onednn_get(void *self, float *values)
     struct onednn *o = self;
     for (int i = 0; i < o->graph->n_slots; i++) {
         const struct nn_slot *s = &o->graph->slot[i];
-        if (s->role == NN_MEAN || s->role == NN_VARIANCE)
+        if ((s->role == NN_MEAN || s->role == NN_VARIANCE) && nn_graph_tracks(o->graph, s->node))
             memcpy(values + s->offset, address(o, o->param[i]), s->count * sizeof *values);
     }
 }

@@ -182,7 +182,7 @@ static void ref_get(void *self, float *values)
     const struct ref *r = self;
     for (int i = 0; i < r->g->n_slots; i++) {
         const struct nn_slot *s = &r->g->slot[i];
-        if (s->role == NN_MEAN || s->role == NN_VARIANCE)
+        if ((s->role == NN_MEAN || s->role == NN_VARIANCE) && nn_graph_tracks(r->g, s->node))
             memcpy(values + s->offset, r->values + s->offset, s->count * sizeof *values);
     }
 }

@@ -64,13 +64,11 @@ static void *fill_all(void *arg)
 struct feed *feed_new(const struct source *s, size_t batch)
 {
     struct feed *f = mem_new(1, sizeof *f);
-    size_t pixels = (size_t)s->size * (size_t)s->size;
-
     f->source = s;
     f->batch = batch;
     for (int i = 0; i < BUFFERS; i++) {
-        f->input[i] = mem_new(batch * pixels * (size_t)s->channels, sizeof(float));
-        f->truth[i] = mem_new(batch * pixels, sizeof(float));
+        f->input[i] = mem_new(batch * source_input_size(s), sizeof(float));
+        f->truth[i] = mem_new(batch * source_truth_size(s), sizeof(float));
     }
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->changed, NULL);

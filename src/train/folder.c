@@ -256,7 +256,9 @@ static bool same_run(const struct folder *f, const struct train_job *job, struct
     if (r->task != job->task)
         return err_set(err, ERR_INPUT, "this is a run of task %s", run_task_name(r->task));
     if (strcmp(r->model->name, job->model->name) != 0 || r->channels != job->channels)
-        return err_set(err, ERR_INPUT, "this is a run of another network");
+        return err_set(err, ERR_INPUT, "this is a run of another network: %s", r->model->title);
+    if (job->narrow_pool && !r->options.narrow_pool)
+        return err_set(err, ERR_INPUT, "the run was begun without --narrow-pool");
     if (strcmp(r->manifest_sha256, f->manifest.sha256) != 0)
         return err_set(err, ERR_INPUT, "the run was begun on another data set than %s (its manifest differs)",
                        job->data);
@@ -322,6 +324,20 @@ static json_t *data_json(const struct folder *f, const struct train_job *job, co
     return json;
 }
 
+/* The network's options, and what of the data set could not be judged. */
+static void tell_classifier(json_t *json, const struct train_job *job, const struct folder_plan *plan)
+{
+    const struct model_told told = {
+        job->model, {job->channels, job->prep.size, job->prep.size}, *plan->options};
+    json_t *told_json = json_object(), *data = json_object_get(json, "data");
+
+    model_tell(told_json, &told);
+    json_object_set(json, "options", json_object_get(told_json, "options"));
+    json_object_set_new(data, "normal", json_integer((json_int_t)plan->crops->normal));
+    json_object_set_new(data, "without_crop", json_integer((json_int_t)plan->crops->missing));
+    json_decref(told_json);
+}
+
 static json_t *run_json(const struct folder *f, const struct train_job *job, const struct folder_plan *plan)
 {
     const struct prep *p = &job->prep;
@@ -329,14 +345,17 @@ static json_t *run_json(const struct folder *f, const struct train_job *job, con
 
     for (int i = 0; i < plan->n_cases; i++)
         json_array_append_new(cases, json_string(plan->cases[i]));
-    json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:{s:i, s:i, s:s, s:b}, s:o, s:o, s:o, s:o}", "format", "clearmass-run-1",
-        "program", "clearmass " CLEARMASS_VERSION, "disclaimer", DISCLAIMER, "task", run_task_name(job->task),
-        "model", job->model->name, "input", "size", p->size, "channels", job->channels, "fit",
-        prep_fit_name(p->fit), "breast_crop", p->breast_crop, "data", data_json(f, job, plan), "init",
-        f->init_path ? path_and(f->init_path, f->init_sha256) : json_null(), "train",
-        train_options_json(&job->options, job->task), "cases", cases);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:i, s:i, s:s, s:b, s:s}, s:o, s:o, s:o, s:o}", "format",
+                  "clearmass-run-1", "program", "clearmass " CLEARMASS_VERSION, "disclaimer", DISCLAIMER,
+                  "task", run_task_name(job->task), "model", job->model->name, "input", "size", p->size,
+                  "channels", job->channels, "fit", prep_fit_name(p->fit), "breast_crop", p->breast_crop,
+                  "preprocessing", prep_values_name(p->values), "data", data_json(f, job, plan), "init",
+                  f->init_path ? path_and(f->init_path, f->init_sha256) : json_null(), "train",
+                  train_options_json(&job->options, job->task), "cases", cases);
     assert(json);
+    if (plan->options)
+        tell_classifier(json, job, plan);
     json_object_set_new(json, "state",
                         json_pack("{s:i, s:i, s:s, s:n, s:b, s:s, s:s}", "epochs_done", 0, "best_epoch", 0,
                                   "best_metric", plan->best_metric, "best_value", "finished", false,

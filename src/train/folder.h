@@ -36,6 +36,8 @@ struct folder_plan {
     int n_cases;
     size_t train, validation;
     const char *best_metric;
+    const struct model_options *options; /* of a classifier, else NULL */
+    const struct crops *crops;           /* likewise */
 };
 bool folder_begin(struct folder *f, const struct train_job *job, const struct folder_plan *plan,
                   struct err *err);

@@ -6,15 +6,45 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char LOG_HEADER[] =
-    "epoch,dice_coef,loss,lr,val_dice_coef,val_loss,val_dice,val_iou,val_auc,seconds\n";
-static const char CASES_HEADER[] = "epoch,case,id,label,dice,score\n";
+/* Columns between "epoch" and "seconds", as Keras' CSVLogger has them, then what it lacks. */
+struct column {
+    const char *name;
+    size_t at; /* in struct train_metrics */
+};
 
-void journal_begin(struct journal *j)
+#define AT(field) offsetof(struct train_metrics, field)
+
+static const struct column MAP_COLUMNS[] = {{"dice_coef", AT(agreement)},
+                                            {"loss", AT(loss)},
+                                            {"lr", AT(learning_rate)},
+                                            {"val_dice_coef", AT(val_agreement)},
+                                            {"val_loss", AT(val_loss)},
+                                            {"val_dice", AT(val_dice)},
+                                            {"val_iou", AT(val_iou)},
+                                            {"val_auc", AT(val_auc)},
+                                            {NULL, 0}};
+static const struct column CLASS_COLUMNS[] = {{"acc", AT(agreement)},
+                                              {"loss", AT(loss)},
+                                              {"lr", AT(learning_rate)},
+                                              {"val_acc", AT(val_agreement)},
+                                              {"val_loss", AT(val_loss)},
+                                              {"val_auc", AT(val_auc)},
+                                              {NULL, 0}};
+
+static const struct column *columns_of(const struct journal *j)
+{
+    return j->classes ? CLASS_COLUMNS : MAP_COLUMNS;
+}
+
+void journal_begin(struct journal *j, enum run_task task)
 {
     journal_release(j);
-    buf_adds(&j->log, LOG_HEADER);
-    buf_adds(&j->cases, CASES_HEADER);
+    j->classes = task == RUN_CLASSIFY;
+    buf_adds(&j->log, "epoch");
+    for (const struct column *c = columns_of(j); c->name; c++)
+        buf_addf(&j->log, ",%s", c->name);
+    buf_adds(&j->log, ",seconds\n");
+    buf_adds(&j->cases, j->classes ? "epoch,case,id,label,score\n" : "epoch,case,id,label,dice,score\n");
 }
 
 void journal_release(struct journal *j)
@@ -36,12 +66,9 @@ static void put_number(struct buf *b, double v, const char *format)
 void journal_add(struct journal *j, int epoch, const struct train_metrics *m, const struct train_case *cases,
                  int n)
 {
-    const double column[] = {m->dice_coef, m->loss,     m->learning_rate, m->val_dice_coef,
-                             m->val_loss,  m->val_dice, m->val_iou,       m->val_auc};
-
     csv_putf(&j->log, "%d", epoch);
-    for (size_t i = 0; i < sizeof column / sizeof *column; i++)
-        put_number(&j->log, column[i], "%.10g");
+    for (const struct column *c = columns_of(j); c->name; c++)
+        put_number(&j->log, *(const double *)((const char *)m + c->at), "%.10g");
     put_number(&j->log, m->seconds, "%.1f");
     csv_put_end(&j->log);
     for (int i = 0; i < n; i++) {
@@ -49,7 +76,8 @@ void journal_add(struct journal *j, int epoch, const struct train_metrics *m, co
         csv_putf(&j->cases, "%d", i);
         csv_put(&j->cases, cases[i].id);
         csv_put(&j->cases, cases[i].label);
-        put_number(&j->cases, cases[i].dice, "%.10g");
+        if (!j->classes)
+            put_number(&j->cases, cases[i].dice, "%.10g");
         put_number(&j->cases, cases[i].score, "%.17g");
         csv_put_end(&j->cases);
     }
@@ -83,7 +111,7 @@ bool journal_read(struct journal *j, const struct run *r, int epochs, struct err
 {
     char *log = run_path(r, "log.csv"), *cases = run_path(r, "cases.csv");
 
-    journal_begin(j);
+    journal_begin(j, r->task);
     bool ok = keep_rows(&j->log, log, epochs, err) && keep_rows(&j->cases, cases, epochs, err);
     free(log);
     free(cases);

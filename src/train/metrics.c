@@ -24,6 +24,25 @@ struct overlap metrics_overlap(const float *truth, const float *output, size_t n
     return o;
 }
 
+static int largest(const float *v, int n)
+{
+    int at = 0;
+
+    for (int i = 1; i < n; i++)
+        at = v[i] > v[at] ? i : at;
+    return at;
+}
+
+double metrics_accuracy(const float *truth, const float *output, size_t n, int classes)
+{
+    const size_t each = (size_t)classes;
+    size_t right = 0;
+
+    for (size_t i = 0; i < n; i += each)
+        right += largest(truth + i, classes) == largest(output + i, classes);
+    return (double)right / (double)(n / each);
+}
+
 struct scored {
     double score;
     bool positive;

@@ -12,6 +12,10 @@ struct overlap {
 };
 struct overlap metrics_overlap(const float *truth, const float *output, size_t n);
 
+/* The share of items of [n / classes] whose largest output is where the largest truth is. The first of equal
+ * outputs counts. */
+double metrics_accuracy(const float *truth, const float *output, size_t n, int classes);
+
 /* Area under the ROC curve: the share of pairs (positive, other) in which the positive one scores higher,
  * ties counted as half (Mann and Whitney). NAN where there are no pairs. */
 double metrics_auc(const double *score, const bool *positive, size_t n);

@@ -13,7 +13,7 @@ struct moments {
 /* The layer's mean; its variance is the next slot. Frozen layers are left out. */
 static bool is_mean(const struct nn_graph *g, int slot)
 {
-    return g->slot[slot].role == NN_MEAN && !g->node[g->slot[slot].node].u.norm.frozen;
+    return g->slot[slot].role == NN_MEAN && nn_graph_tracks(g, g->slot[slot].node);
 }
 
 static size_t count_channels(const struct nn_graph *g)
@@ -22,6 +22,11 @@ static size_t count_channels(const struct nn_graph *g)
     for (int i = 0; i < g->n_slots; i++)
         n += is_mean(g, i) ? g->slot[i].count : 0;
     return n;
+}
+
+bool norm_tracks(const struct nn_graph *g)
+{
+    return count_channels(g) > 0;
 }
 
 static void add_batch(const struct nn_graph *g, const float *values, struct moments *sum)

@@ -10,6 +10,9 @@
 #include "nn/exec.h"
 #include "train/feed.h"
 
+/* Whether any norm of the network has statistics that training moves. */
+bool norm_tracks(const struct nn_graph *g);
+
 /* pass->n: whole batches, one at least. x is compiled for NN_TRAIN and the feed's batch, and holds the
  * numbers of values; its moving statistics are disturbed (set it again). The moving statistics in values
  * become the recomputed ones; frozen layers keep theirs. Fails, with values half done, only when a stop is

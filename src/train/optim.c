@@ -72,7 +72,7 @@ static double rate_now(const struct optim *o)
 
 void optim_step(struct optim *o, float *values, const float *grads)
 {
-    float rate = (float)rate_now(o);
+    const double rate = rate_now(o);
 
     for (int i = 0; i < o->graph->n_slots; i++) {
         const struct nn_slot *s = &o->graph->slot[i];
@@ -81,7 +81,7 @@ void optim_step(struct optim *o, float *values, const float *grads)
                            .v = o->v ? o->v + s->offset : NULL,
                            .g = grads + s->offset,
                            .n = s->count,
-                           .rate = rate,
+                           .rate = (float)(o->factor ? rate * o->factor[i] : rate),
                            .momentum = (float)o->momentum};
         if (!s->trainable)
             continue;

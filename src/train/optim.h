@@ -15,6 +15,7 @@ struct optim {
     bool nesterov;                /* SGD */
     uint64_t iterations;          /* updates done */
     const struct nn_graph *graph; /* borrowed */
+    const double *factor;         /* [graph->n_slots] of each slot's rate, borrowed; NULL: 1 */
     float *m, *v;                 /* [graph->n_values]: SGD keeps its velocity in m and has no v (NULL) */
 };
 

@@ -12,14 +12,23 @@
 
 #define AT(field) offsetof(struct train_options, field)
 
-enum { PRE = 1u << RUN_PRETRAIN, DATA = 1u << RUN_SEGMENT | 1u << RUN_BLACK_BOX, ALL = PRE | DATA };
+enum {
+    PRE = 1u << RUN_PRETRAIN,
+    MAP = PRE | 1u << RUN_SEGMENT | 1u << RUN_BLACK_BOX,
+    CLASS = 1u << RUN_CLASSIFY,
+    DATA = 1u << RUN_SEGMENT | 1u << RUN_BLACK_BOX | CLASS,
+    ALL = PRE | DATA
+};
 
 static const char *const OPTIMIZERS[] = {"adam", "sgd", NULL};
 static const char *const LOSSES[] = {"dice", "generalised-dice", "bce-dice", NULL};
 static const char *const SCHEDULES[] = {"none", "plateau", NULL};
 static const char *const FILLS[] = {"nearest", "black", NULL};
-static const char *const BESTS[] = {"auto", "loss", "dice", "auc", NULL};
+static const char *const BESTS[] = {"auto", "loss", "dice", "auc", "accuracy", NULL};
 static const char *const NORMS[] = {"precise", "keras", NULL};
+static const char *const STAGES[] = {"none", "5", "4", "3", "2", "all", NULL};
+static const char *const FROZEN_NORMS[] = {"inference", "keras224", NULL};
+static const char *const CLASS_WEIGHTS[] = {"none", "balanced", NULL};
 
 #define INT_OPTION(name, field, low, high)  name, TRAIN_OPTION_INT, AT(field), low, high, NULL
 #define REAL_OPTION(name, field, low, high) name, TRAIN_OPTION_REAL, AT(field), low, high, NULL
@@ -38,7 +47,7 @@ const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT] = {
     {REAL_OPTION("momentum", momentum, 0, 0.9999), ALL, false, "of sgd"},
     {FLAG_OPTION("nesterov", nesterov), ALL, false, "momentum of sgd as Nesterov has it"},
     {REAL_OPTION("decay", decay, 0, 1), ALL, false, "step i has the rate / (1 + decay i)"},
-    {CHOICE_OPTION("loss", loss, LOSSES), ALL, false, "what is made small; dice is the published one"},
+    {CHOICE_OPTION("loss", loss, LOSSES), MAP, false, "what is made small; dice is the published one"},
     {CHOICE_OPTION("schedule", schedule, SCHEDULES), ALL, false,
      "plateau lowers the rate when the validation loss stops falling"},
     {REAL_OPTION("plateau-factor", plateau_factor, 1e-6, 0.999999), ALL, false,
@@ -59,20 +68,49 @@ const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT] = {
     {REAL_OPTION("validation", validation, 0.01, 0.9), DATA, false,
      "share of images, by whole patients, kept for validation"},
     {CHOICE_OPTION("best", best, BESTS), ALL, false,
-     "what makes an epoch the best: validation loss, mean Dice over lesions or AUC of malignant; auto: loss "
-     "to "
-     "pretrain, dice to segment, auc for the black box. A tie goes to the lower loss"},
+     "what makes an epoch the best: validation loss, mean Dice over lesions, AUC of malignant or accuracy; "
+     "auto: loss "
+     "to pretrain, dice to segment, auc for the black box and the classifier. A tie goes to the lower loss"},
     {CHOICE_OPTION("norm", norm, NORMS), ALL, false,
      "batch norm statistics to validate and save: precise recomputes them over training images before every "
      "validation, keras keeps the moving ones"},
     {INT_OPTION("norm-images", norm_images, 0, INT_MAX), ALL, false, "images for --norm precise; 0: all"},
+    {CHOICE_OPTION("unfreeze", unfreeze, STAGES), CLASS, false,
+     "what is trained besides the head: nothing, the stages from this one on, or all"},
+    {REAL_OPTION("backbone-learning-rate", backbone_learning_rate, 0, 1e3), CLASS, false,
+     "size of a step of everything but the head"},
+    {CHOICE_OPTION("frozen-norm", frozen_norm, FROZEN_NORMS), CLASS, false,
+     "how the batch norms that are not trained see training images: inference as all others, by their moving "
+     "statistics; keras224 by those of the batch, as Keras 2.1.3 to 2.2.4 did (with --norm keras)"},
+    {CHOICE_OPTION("class-weights", class_weights, CLASS_WEIGHTS), CLASS, false,
+     "balanced: both classes weigh the same in the training loss, however many crops they have"},
+    {REAL_OPTION("label-smoothing", label_smoothing, 0, 0.5), CLASS, false,
+     "the truth is 1 - S/2 and S/2 instead of 1 and 0 in training"},
+    {FLAG_OPTION("cache", cache), CLASS, false,
+     "compute the backbone's features once where every epoch would give the same: nothing but the head is "
+     "trained, "
+     "nothing augments, --frozen-norm inference"},
 };
+
+static void default_classify(struct train_options *o)
+{
+    o->epochs = 30;
+    o->batch = 32;
+    o->learning_rate = 1e-3;
+    o->backbone_learning_rate = 1e-4;
+    o->unfreeze = 1;
+    o->early_stop = 10;
+    o->class_weights = TRAIN_CLASSES_BALANCED;
+    o->label_smoothing = 0.1;
+    o->shift = o->zoom = o->brightness = 0.1;
+    o->rotate = 15;
+    o->cache = true;
+}
 
 struct train_options train_options_default(enum run_task task)
 {
     bool pre = task == RUN_PRETRAIN;
-
-    return (struct train_options){
+    struct train_options o = {
         .epochs = pre ? 4 : 50,
         .batch = 16,
         .seed = 1,
@@ -90,19 +128,58 @@ struct train_options train_options_default(enum run_task task)
         .validation = 0.2,
         .norm_images = 256,
     };
+
+    if (task == RUN_CLASSIFY)
+        default_classify(&o);
+    return o;
 }
 
-struct train_options train_options_published(void)
+/* The Kaggle notebook that the classifier goes back to (keras 2.2, 2018), its epochs as published. */
+static void published_classify(struct train_options *o)
 {
-    struct train_options o = train_options_default(RUN_PRETRAIN);
+    o->epochs = 75;
+    o->batch = 100;
+    o->learning_rate = o->backbone_learning_rate = 0.01;
+    o->unfreeze = 0;
+    o->early_stop = 0;
+    o->best = TRAIN_BEST_LOSS;
+    o->class_weights = TRAIN_CLASSES_EQUAL;
+    o->label_smoothing = 0;
+    o->flip_horizontal = o->flip_vertical = false;
+    o->shift = o->rotate = o->zoom = o->brightness = 0;
+}
 
-    o.epochs = o.steps = o.validation_steps = 200;
+struct train_options train_options_published(enum run_task task)
+{
+    struct train_options o = train_options_default(task);
+
     o.optimizer = 1;
     o.nesterov = true;
     o.decay = 1e-6;
-    o.schedule = TRAIN_SCHEDULE_PLATEAU;
     o.norm = TRAIN_NORM_KERAS;
+    if (task == RUN_CLASSIFY) {
+        published_classify(&o);
+    } else {
+        o.epochs = o.steps = o.validation_steps = 200;
+        o.schedule = TRAIN_SCHEDULE_PLATEAU;
+    }
     return o;
+}
+
+int train_unfreeze(const struct train_options *o)
+{
+    return 6 - o->unfreeze;
+}
+
+bool train_augments(const struct train_options *o)
+{
+    return o->flip_horizontal || o->flip_vertical || o->shift > 0 || o->rotate > 0 || o->zoom > 0 ||
+           o->brightness > 0;
+}
+
+bool train_caches(const struct train_options *o)
+{
+    return o->cache && o->unfreeze == 0 && o->frozen_norm == TRAIN_FROZEN_INFERENCE && !train_augments(o);
 }
 
 bool train_option_applies(const struct train_option *which, enum run_task task)

@@ -5,9 +5,13 @@
 
 #include "run/run.h"
 
-enum train_best { TRAIN_BEST_AUTO, TRAIN_BEST_LOSS, TRAIN_BEST_DICE, TRAIN_BEST_AUC };
+enum train_best { TRAIN_BEST_AUTO, TRAIN_BEST_LOSS, TRAIN_BEST_DICE, TRAIN_BEST_AUC, TRAIN_BEST_ACCURACY };
 enum train_norm { TRAIN_NORM_PRECISE, TRAIN_NORM_KERAS };
 enum train_schedule { TRAIN_SCHEDULE_NONE, TRAIN_SCHEDULE_PLATEAU };
+/* Of layers that are not trained: the moving statistics; or those of the batch while training and the moving
+ * ones, which stay, in validation (Keras 2.1.3 to 2.2). */
+enum train_frozen_norm { TRAIN_FROZEN_INFERENCE, TRAIN_FROZEN_KERAS224 };
+enum train_class_weights { TRAIN_CLASSES_EQUAL, TRAIN_CLASSES_BALANCED };
 enum train_fill { TRAIN_FILL_NEAREST, TRAIN_FILL_BLACK };
 
 struct train_options {
@@ -28,6 +32,13 @@ struct train_options {
     int best;        /* enum train_best */
     int norm;        /* enum train_norm */
     int norm_images; /* 0: all */
+    /* of classify only: */
+    int unfreeze;                  /* index in the choices of "unfreeze": train_unfreeze() */
+    double backbone_learning_rate; /* of everything but the head */
+    int frozen_norm;               /* enum train_frozen_norm */
+    int class_weights;             /* enum train_class_weights */
+    double label_smoothing;
+    bool cache;
 };
 
 enum train_option_type { TRAIN_OPTION_INT, TRAIN_OPTION_REAL, TRAIN_OPTION_FLAG, TRAIN_OPTION_CHOICE };
@@ -43,15 +54,23 @@ struct train_option {
     const char *help;
 };
 
-enum { TRAIN_OPTION_COUNT = 28, TRAIN_OPTION_TEXT = 40 };
+enum { TRAIN_OPTION_COUNT = 34, TRAIN_OPTION_TEXT = 40 };
 extern const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT];
 
 /* The defaults of a task. pretrain: a short useful run. */
 struct train_options train_options_default(enum run_task task);
-/* The published pre-training (ZF_UNET_224, train_infinite_generator.py, 2018): SGD .001 with decay 1e-6 and
- * nesterov momentum .9, 200 epochs of 200 steps, plateau on the validation loss, moving statistics of batch
- * norm. */
-struct train_options train_options_published(void);
+/* The published recipes.
+ * pretrain (ZF_UNET_224, train_infinite_generator.py, 2018): SGD .001 with decay 1e-6 and nesterov momentum
+ * .9, 200 epochs of 200 steps, plateau on the validation loss, moving statistics of batch norm. classify: a
+ * frozen backbone and no augmentation, SGD .01 with decay 1e-6 and nesterov momentum .9, 75 epochs in batches
+ * of 100, the best by validation loss. */
+struct train_options train_options_published(enum run_task task);
+
+/* The first stage that is trained: 2 to 5, 1 for all of the network, 6 for the head alone. */
+int train_unfreeze(const struct train_options *o);
+bool train_augments(const struct train_options *o);
+/* Whether the backbone gives an image the same features in every epoch, so that they are computed once. */
+bool train_caches(const struct train_options *o);
 
 /* Takes a value as typed ("yes" or "no" for flags); an error names the option and what it takes. */
 bool train_option_set(struct train_options *o, const struct train_option *which, const char *text,

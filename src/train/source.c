@@ -8,6 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t source_input_size(const struct source *s)
+{
+    return (size_t)s->channels * (size_t)s->size * (size_t)s->size;
+}
+
+size_t source_truth_size(const struct source *s)
+{
+    return s->classes ? (size_t)s->classes : (size_t)s->size * (size_t)s->size;
+}
+
 void source_close(struct source *s)
 {
     if (s->free)

@@ -66,17 +66,23 @@ static bool state_parse(struct train_state *s, const json_t *meta, struct err *e
 
 static json_t *meta_of(const struct run *r, int epoch)
 {
-    return json_pack("{s:s, s:s, s:s, s:O, s:i}", "format", "clearmass-weights-1", "model", r->model->name,
-                     "task", run_task_name(r->task), "input", json_object_get(r->json, "input"), "epoch",
-                     epoch);
+    json_t *meta =
+        json_pack("{s:s, s:s, s:s, s:O, s:i}", "format", "clearmass-weights-1", "model", r->model->name,
+                  "task", run_task_name(r->task), "input", json_object_get(r->json, "input"), "epoch", epoch);
+    json_t *options = json_object_get(r->json, "options");
+
+    if (options)
+        json_object_set(meta, "options", options);
+    return meta;
 }
 
 bool state_write_best(const struct run *r, const struct nn_graph *g, const float *weights,
-                      const struct train_state *s, struct err *err)
+                      struct train_state *s, struct err *err)
 {
     json_t *meta = meta_of(r, s->best_epoch);
     char *path = run_path(r, "best.safetensors");
-    bool ok = checkpoint_write(path, g, weights, NULL, 0, meta, err);
+    bool ok =
+        checkpoint_write(path, g, weights, NULL, 0, meta, err) && file_sha256(path, s->best_sha256, err);
 
     free(path);
     json_decref(meta);
@@ -126,10 +132,10 @@ bool state_read_last(const struct run *r, struct optim *o, float *values, struct
     return ok;
 }
 
-bool state_note(struct run *r, const struct train_state *s, const struct state_note *note, struct err *err)
+bool state_note(struct run *r, struct train_state *s, const struct state_note *note, struct err *err)
 {
-    char sha256[FILE_SHA256_TEXT] = "", *path = run_path(r, "best.safetensors");
-    bool ok = !s->best_epoch || file_sha256(path, sha256, err);
+    char *path = run_path(r, "best.safetensors");
+    bool ok = !s->best_epoch || *s->best_sha256 || file_sha256(path, s->best_sha256, err);
 
     free(path);
     if (!ok)
@@ -138,6 +144,6 @@ bool state_note(struct run *r, const struct train_state *s, const struct state_n
                         json_pack("{s:i, s:i, s:s, s:o, s:b, s:s, s:s}", "epochs_done", s->epochs_done,
                                   "best_epoch", s->best_epoch, "best_metric", note->best_metric, "best_value",
                                   number(s->best_value), "finished", note->finished, "stopped", note->stopped,
-                                  "best_sha256", sha256));
+                                  "best_sha256", s->best_sha256));
     return run_write(r, err);
 }

@@ -17,6 +17,7 @@ struct train_state {
     int plateau_wait;
     int best_epoch; /* from 1; 0: none yet */
     double best_value, best_loss;
+    char best_sha256[FILE_SHA256_TEXT]; /* of best.safetensors; "" where not known, it is not kept */
 };
 
 struct train_state state_begin(const struct train_options *o);
@@ -25,9 +26,9 @@ struct train_state state_begin(const struct train_options *o);
  * good. Equal values are told apart by the loss; a value that is no number never wins over one. */
 bool state_is_better(const struct train_state *s, double value, double loss, bool higher);
 
-/* weights: what best.safetensors holds, as they were validated. */
+/* weights: what best.safetensors holds, as they were validated. Its hash goes to s. */
 bool state_write_best(const struct run *r, const struct nn_graph *g, const float *weights,
-                      const struct train_state *s, struct err *err);
+                      struct train_state *s, struct err *err);
 /* last.safetensors: values with their own moving statistics, the moments of o, s. Once it is written the
  * epoch counts. */
 bool state_write_last(const struct run *r, const struct optim *o, const float *values,
@@ -42,6 +43,6 @@ struct state_note {
     bool finished;
     const char *stopped; /* "", "early" or "interrupted" */
 };
-bool state_note(struct run *r, const struct train_state *s, const struct state_note *note, struct err *err);
+bool state_note(struct run *r, struct train_state *s, const struct state_note *note, struct err *err);
 
 #endif

@@ -4,10 +4,12 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
-#include "model/checkpoint.h"
+#include "train/features.h"
 #include "train/feed.h"
 #include "train/folder.h"
 #include "train/loss.h"
+#include "train/metrics.h"
+#include "train/network.h"
 #include "train/norm.h"
 #include "train/optim.h"
 #include "train/state.h"
@@ -24,16 +26,18 @@
 struct trainer {
     const struct train_job *job;
     struct folder folder;
+    struct crops crops; /* classify only */
     struct source source;
     struct feed *feed;
-    struct nn_graph graph;
+    struct network net;
     struct nn_exec learn, judge;
     size_t batch, steps; /* images a step, steps an epoch */
     size_t *order;       /* [n_train]: of this epoch */
     size_t *norm_order;  /* [n_norm]: whole batches of training images, the same every time */
     size_t n_norm;
-    float *values, *grads, *shown; /* [graph.n_values]: being trained; their gradients; as validated */
-    float *output_grad;            /* [batch, 1, size, size] */
+    float *values, *grads; /* [net.learnt->n_values]: being trained (in net.values); their gradients */
+    float *shown;          /* [net.whole.n_values]: as validated */
+    float *output_grad;    /* [batch, truth of an item] */
     const struct loss *loss;
     struct optim optim;
     struct train_state state;
@@ -44,57 +48,98 @@ struct trainer {
     size_t steps_done;
 };
 
-static const char *const BEST_NAMES[] = {
-    [TRAIN_BEST_LOSS] = "val_loss", [TRAIN_BEST_DICE] = "val_dice", [TRAIN_BEST_AUC] = "val_auc"};
+static const char *const BEST_NAMES[] = {[TRAIN_BEST_LOSS] = "val_loss",
+                                         [TRAIN_BEST_DICE] = "val_dice",
+                                         [TRAIN_BEST_AUC] = "val_auc",
+                                         [TRAIN_BEST_ACCURACY] = "val_acc"};
 
 static void release(struct trainer *t)
 {
     feed_free(t->feed);
     source_close(&t->source);
+    crops_release(&t->crops);
     nn_exec_release(&t->learn);
     nn_exec_release(&t->judge);
-    nn_graph_release(&t->graph);
+    network_release(&t->net);
     optim_release(&t->optim);
     journal_release(&t->journal);
     validation_release(&t->validation);
     folder_release(&t->folder);
     free(t->order);
     free(t->norm_order);
-    free(t->values);
     free(t->grads);
     free(t->shown);
     free(t->output_grad);
 }
 
-static bool open_source(struct trainer *t, struct err *err)
+static struct augment augment_of(const struct train_options *o)
+{
+    return (struct augment){.flip_horizontal = o->flip_horizontal,
+                            .flip_vertical = o->flip_vertical,
+                            .shift_x = o->shift,
+                            .shift_y = o->shift,
+                            .rotate = o->rotate,
+                            .zoom = o->zoom,
+                            .brightness = o->brightness,
+                            .fill_black = o->fill == TRAIN_FILL_BLACK};
+}
+
+static bool open_ellipses(struct trainer *t, struct err *err)
 {
     const struct train_job *job = t->job;
     const struct train_options *o = &job->options;
+    const struct source_ellipses how = {.size = job->prep.size,
+                                        .channels = job->channels,
+                                        .n_train = (size_t)o->steps * (size_t)o->batch,
+                                        .n_validation = (size_t)o->validation_steps * (size_t)o->batch,
+                                        .seed = (uint64_t)o->seed};
 
-    if (job->task == RUN_PRETRAIN) {
-        const struct source_ellipses how = {.size = job->prep.size,
-                                            .channels = job->channels,
-                                            .n_train = (size_t)o->steps * (size_t)o->batch,
-                                            .n_validation = (size_t)o->validation_steps * (size_t)o->batch,
-                                            .seed = (uint64_t)o->seed};
-        source_open_ellipses(&t->source, &how);
-        return true;
-    }
+    (void)err;
+    source_open_ellipses(&t->source, &how);
+    return true;
+}
+
+static bool open_data(struct trainer *t, struct err *err)
+{
+    const struct train_job *job = t->job;
     const struct source_data how = {.manifest = &t->folder.manifest,
                                     .split = &t->folder.split,
                                     .prep = job->prep,
                                     .channels = job->channels,
-                                    .augment = {.flip_horizontal = o->flip_horizontal,
-                                                .flip_vertical = o->flip_vertical,
-                                                .shift_x = o->shift,
-                                                .shift_y = o->shift,
-                                                .rotate = o->rotate,
-                                                .zoom = o->zoom,
-                                                .brightness = o->brightness,
-                                                .fill_black = o->fill == TRAIN_FILL_BLACK},
-                                    .seed = (uint64_t)o->seed,
+                                    .augment = augment_of(&job->options),
+                                    .seed = (uint64_t)job->options.seed,
                                     .black_box = job->task == RUN_BLACK_BOX};
+
     return source_open_data(&t->source, &how, err);
+}
+
+static bool open_crops(struct trainer *t, struct err *err)
+{
+    const struct train_job *job = t->job;
+    const struct train_options *o = &job->options;
+    const struct source_crops how = {.crops = &t->crops,
+                                     .split = &t->folder.split,
+                                     .prep = job->prep,
+                                     .channels = job->channels,
+                                     .augment = augment_of(o),
+                                     .seed = (uint64_t)o->seed,
+                                     .balanced = o->class_weights == TRAIN_CLASSES_BALANCED,
+                                     .smoothing = o->label_smoothing};
+
+    if (!crops_find(&t->crops, &t->folder.manifest, err))
+        return false;
+    if (t->crops.normal)
+        log_info("%zu images labelled normal have no crop and are left out", t->crops.normal);
+    if (t->crops.missing)
+        log_warn("%zu lesions have no crop and are left out", t->crops.missing);
+    return source_open_crops(&t->source, &how, err);
+}
+
+static bool open_source(struct trainer *t, struct err *err)
+{
+    static bool (*const OPEN[RUN_TASK_COUNT])(struct trainer * t, struct err * err) = {
+        open_ellipses, open_data, open_data, open_crops};
+    return OPEN[t->job->task](t, err);
 }
 
 static void plan_batches(struct trainer *t)
@@ -111,7 +156,7 @@ static void plan_batches(struct trainer *t)
     t->n_norm = (wanted < n ? wanted : n) / t->batch * t->batch;
     if (t->n_norm == 0)
         t->n_norm = t->batch;
-    t->output_grad = mem_new(t->batch * (size_t)t->source.size * (size_t)t->source.size, sizeof(float));
+    t->output_grad = mem_new(t->batch * source_truth_size(&t->source), sizeof(float));
     t->feed = feed_new(&t->source, t->batch);
 }
 
@@ -119,7 +164,8 @@ static void plan_batches(struct trainer *t)
  * loss. */
 static bool choose_best(struct trainer *t, struct err *err)
 {
-    static const enum train_best USUAL[RUN_TASK_COUNT] = {TRAIN_BEST_LOSS, TRAIN_BEST_DICE, TRAIN_BEST_AUC};
+    static const enum train_best USUAL[RUN_TASK_COUNT] = {TRAIN_BEST_LOSS, TRAIN_BEST_DICE, TRAIN_BEST_AUC,
+                                                          TRAIN_BEST_AUC};
     enum train_best wanted = (enum train_best)t->job->options.best;
     size_t malignant = 0, regions = 0, n = t->source.n_validation;
 
@@ -128,6 +174,9 @@ static bool choose_best(struct trainer *t, struct err *err)
         malignant += item.malignant;
         regions += item.region && (item.malignant || t->job->task != RUN_BLACK_BOX);
     }
+    if (wanted == (t->source.classes ? TRAIN_BEST_DICE : TRAIN_BEST_ACCURACY))
+        return err_set(err, ERR_INPUT, "--best %s is not for %s", train_choice(&t->job->options, "best"),
+                       run_task_name(t->job->task));
     t->best = wanted == TRAIN_BEST_AUTO ? USUAL[t->job->task] : wanted;
     bool possible = t->best == TRAIN_BEST_AUC ? malignant > 0 && malignant < n
                                               : t->best != TRAIN_BEST_DICE || regions > 0;
@@ -144,18 +193,18 @@ static bool choose_best(struct trainer *t, struct err *err)
 
 static bool compile(struct trainer *t, struct err *err)
 {
-    const struct train_job *job = t->job;
+    const struct nn_backend *backend = t->job->backend;
+    const struct nn_graph *g = t->net.learnt;
     struct nn_compile how = {.batch = (int)t->batch, .mode = NN_TRAIN};
 
-    job->model->build(&t->graph, (struct nn_shape){job->channels, job->prep.size, job->prep.size});
-    if (!nn_exec_init(&t->learn, job->backend, &t->graph, &how, err))
+    if (!nn_exec_init(&t->learn, backend, g, &how, err))
         return false;
     how.mode = NN_INFER;
-    if (!nn_exec_init(&t->judge, job->backend, &t->graph, &how, err))
+    if (!nn_exec_init(&t->judge, backend, g, &how, err))
         return false;
-    t->values = mem_new(t->graph.n_values, sizeof *t->values);
-    t->grads = mem_new(t->graph.n_values, sizeof *t->grads);
-    t->shown = mem_new(t->graph.n_values, sizeof *t->shown);
+    t->grads = mem_new(g->n_values, sizeof *t->grads);
+    t->shown = mem_new(t->net.whole.n_values, sizeof *t->shown);
+    memcpy(t->shown, t->net.values, t->net.whole.n_values * sizeof *t->shown);
     return true;
 }
 
@@ -163,36 +212,56 @@ static void begin_optimiser(struct trainer *t)
 {
     const struct train_options *o = &t->job->options;
 
-    t->loss = loss_find(train_choice(o, "loss"));
+    t->loss = loss_find(t->source.classes ? "cross-entropy" : train_choice(o, "loss"));
     t->optim = (struct optim){.kind = (enum optim_kind)o->optimizer,
                               .learning_rate = o->learning_rate,
                               .decay = o->decay,
                               .momentum = o->momentum,
                               .nesterov = o->nesterov,
-                              .graph = &t->graph};
+                              .factor = t->net.factor,
+                              .graph = t->net.learnt};
     optim_init(&t->optim);
 }
 
-/* From the last whole epoch, or from the weights the run begins with. */
-static bool load_weights(struct trainer *t, struct err *err)
+static bool has_file(const struct trainer *t, const char *name)
 {
-    char *last = run_path(&t->folder.run, "last.safetensors");
-    bool begun = file_exists(last);
+    char *path = run_path(&t->folder.run, name);
+    bool yes = file_exists(path);
 
-    free(last);
-    if (begun)
+    free(path);
+    return yes;
+}
+
+/* The numbers the run begins with; those it goes on with, as far as the last checkpoint leaves them out. */
+static bool open_network(struct trainer *t, struct err *err)
+{
+    const bool begun = !t->folder.fresh && has_file(t, "last.safetensors");
+    char *best = t->folder.fresh ? NULL : run_path(&t->folder.run, "best.safetensors");
+    const struct network_start start = {.path = !begun                         ? t->folder.init_path
+                                                : t->job->task == RUN_CLASSIFY ? best
+                                                                               : NULL,
+                                        .options = t->folder.fresh ? NULL : &t->folder.run.options};
+    bool ok = network_open(&t->net, t->job, &start, err);
+
+    t->values = ok ? network_learnt(&t->net) : NULL;
+    free(best);
+    return ok;
+}
+
+/* From the last whole epoch, if there is one. */
+static bool go_on(struct trainer *t, struct err *err)
+{
+    if (has_file(t, "last.safetensors"))
         return state_read_last(&t->folder.run, &t->optim, t->values, &t->state, err) &&
                journal_read(&t->journal, &t->folder.run, t->state.epochs_done, err);
     t->state = state_begin(&t->job->options);
-    journal_begin(&t->journal);
-    if (t->folder.init_path)
-        return checkpoint_read(t->folder.init_path, &t->graph, t->values, NULL, 0, NULL, err);
-    nn_graph_init_values(&t->graph, t->values, (uint64_t)t->job->options.seed);
+    journal_begin(&t->journal, t->job->task);
     return true;
 }
 
 static bool write_folder(struct trainer *t, struct err *err)
 {
+    const bool classify = t->job->task == RUN_CLASSIFY;
     const char *ids[RUN_CASES];
 
     for (int i = 0; i < t->validation.n_cases; i++)
@@ -201,20 +270,51 @@ static bool write_folder(struct trainer *t, struct err *err)
                                      .n_cases = t->validation.n_cases,
                                      .train = t->source.n_train,
                                      .validation = t->source.n_validation,
-                                     .best_metric = BEST_NAMES[t->best]};
+                                     .best_metric = BEST_NAMES[t->best],
+                                     .options = classify ? &t->net.options : NULL,
+                                     .crops = &t->crops};
     return folder_begin(&t->folder, t->job, &plan, err);
+}
+
+/* A text of every crop that trains or validates, in order. */
+static void tell_crops(struct buf *b, const struct trainer *t)
+{
+    for (size_t i = 0; i < t->crops.count; i++) {
+        const struct crop *c = &t->crops.crop[i];
+        buf_addf(b, "%d %s %s\n", (int)t->folder.split.part[c->image], c->id, c->sha256);
+    }
+}
+
+static bool cache_features(struct trainer *t, struct err *err)
+{
+    enum { IMAGES = 16 }; /* a pass of the backbone */
+    struct buf items = BUF_INIT;
+
+    if (t->net.learnt == &t->net.whole)
+        return true;
+    tell_crops(&items, t);
+    const struct features_job job = {.run = &t->folder.run,
+                                     .values = t->net.values,
+                                     .items = items.data,
+                                     .backend = t->job->backend,
+                                     .batch = IMAGES};
+    bool ok = features_open(&t->source, &job, err);
+    buf_release(&items);
+    return ok;
 }
 
 static bool prepare(struct trainer *t, struct err *err)
 {
-    if (!open_source(t, err))
+    if (!open_source(t, err) || !choose_best(t, err) || !open_network(t, err))
+        return false;
+    validation_init(&t->validation, &t->source, (uint64_t)t->job->options.seed);
+    if ((t->folder.fresh && !write_folder(t, err)) || !cache_features(t, err))
         return false;
     plan_batches(t);
-    if (!choose_best(t, err) || !compile(t, err))
+    if (!compile(t, err))
         return false;
     begin_optimiser(t);
-    validation_init(&t->validation, &t->source, (uint64_t)t->job->options.seed);
-    return load_weights(t, err) && (!t->folder.fresh || write_folder(t, err));
+    return go_on(t, err);
 }
 
 static void show_step(struct trainer *t, size_t step, double loss)
@@ -228,17 +328,18 @@ static void show_step(struct trainer *t, size_t step, double loss)
 }
 
 /* One update of the weights; the moving statistics come back from the backend with it. */
-static double take_step(struct trainer *t, const struct feed_batch *b, double *dice)
+static double take_step(struct trainer *t, const struct feed_batch *b, double *agreement)
 {
     const struct nn_backend *nn = t->learn.backend;
-    size_t n = b->n * (size_t)t->source.size * (size_t)t->source.size;
+    size_t n = b->n * source_truth_size(&t->source);
     struct rng rng = rng_at((uint64_t)t->job->options.seed, RNG_DROPOUT, t->optim.iterations, 0);
     const struct nn_step step = {.momentum = MOMENTUM, .dropout = true, .seed = rng_u64(&rng)};
 
     nn->set(t->learn.self, t->values);
     const float *output = nn->forward(t->learn.self, b->input, &step);
     double loss = t->loss->measure(b->truth, output, n, t->output_grad);
-    *dice = loss_soft_dice(b->truth, output, n);
+    *agreement = t->source.classes ? metrics_accuracy(b->truth, output, n, t->source.classes)
+                                   : loss_soft_dice(b->truth, output, n);
     if (!isfinite(loss))
         return loss;
     nn->backward(t->learn.self, t->output_grad, t->grads, NULL);
@@ -266,15 +367,15 @@ static bool learn_epoch(struct trainer *t, struct train_metrics *m, struct err *
     struct rng rng = rng_at((uint64_t)t->job->options.seed, RNG_SHUFFLE, epoch, 0);
     const struct feed_pass pass = {SOURCE_LEARN, epoch, t->order, t->steps * t->batch};
     struct feed_batch b;
-    double loss = 0, dice;
+    double loss = 0, agreement;
     size_t step = 0;
 
     rng_permutation(&rng, t->order, t->source.n_train);
     feed_start(t->feed, &pass);
     while (isfinite(loss) && !stop_requested() && feed_next(t->feed, &b)) {
-        loss = take_step(t, &b, &dice);
+        loss = take_step(t, &b, &agreement);
         m->loss += loss;
-        m->dice_coef += dice;
+        m->agreement += agreement;
         show_step(t, ++step, loss);
     }
     feed_stop(t->feed);
@@ -283,37 +384,53 @@ static bool learn_epoch(struct trainer *t, struct train_metrics *m, struct err *
     if (stop_requested())
         return cancelled(err);
     m->loss /= (double)t->steps;
-    m->dice_coef /= (double)t->steps;
+    m->agreement /= (double)t->steps;
     return true;
+}
+
+/* Frozen norms that see the batch's statistics (keras224) go with moving ones in the others. */
+static bool recomputes_norm(const struct trainer *t)
+{
+    const struct train_options *o = &t->job->options;
+    return o->norm == TRAIN_NORM_PRECISE && o->frozen_norm == TRAIN_FROZEN_INFERENCE &&
+           norm_tracks(t->net.learnt);
 }
 
 /* The weights as they are validated: with statistics of their own, or with the moving ones. */
 static bool make_shown(struct trainer *t, struct err *err)
 {
     const struct feed_pass pass = {SOURCE_PLAIN, 0, t->norm_order, t->n_norm};
+    float *shown = t->shown + t->net.first;
 
-    memcpy(t->shown, t->values, t->graph.n_values * sizeof *t->shown);
-    if (t->job->options.norm == TRAIN_NORM_KERAS)
+    memcpy(shown, t->values, t->net.learnt->n_values * sizeof *shown);
+    if (!recomputes_norm(t))
         return true;
     t->learn.backend->set(t->learn.self, t->values);
-    return norm_recompute(&t->learn, &t->graph, t->feed, &pass, t->shown, err);
+    return norm_recompute(&t->learn, t->net.learnt, t->feed, &pass, shown, err);
 }
 
 static double value_of(const struct train_metrics *m, enum train_best best)
 {
-    return best == TRAIN_BEST_LOSS ? m->val_loss : best == TRAIN_BEST_DICE ? m->val_dice : m->val_auc;
+    const double value[] = {[TRAIN_BEST_LOSS] = m->val_loss,
+                            [TRAIN_BEST_DICE] = m->val_dice,
+                            [TRAIN_BEST_AUC] = m->val_auc,
+                            [TRAIN_BEST_ACCURACY] = m->val_agreement};
+    return value[best];
 }
 
 static void log_epoch(const struct trainer *t, const struct train_metrics *m, bool best)
 {
-    char dice[32] = "", auc[32] = "";
+    const char *agreement = t->source.classes ? "accuracy" : "dice";
+    char own[32] = "", auc[32] = "";
 
-    if (isfinite(m->val_dice))
-        snprintf(dice, sizeof dice, "  val dice %.3f", m->val_dice);
+    if (t->source.classes)
+        snprintf(own, sizeof own, "  val accuracy %.3f", m->val_agreement);
+    else if (isfinite(m->val_dice))
+        snprintf(own, sizeof own, "  val dice %.3f", m->val_dice);
     if (isfinite(m->val_auc))
         snprintf(auc, sizeof auc, "  auc %.3f", m->val_auc);
-    log_info("epoch %d/%d  loss %.4f  dice %.3f  val loss %.4f%s%s  %.0f s%s", t->state.epochs_done,
-             t->job->options.epochs, m->loss, m->dice_coef, m->val_loss, dice, auc, m->seconds,
+    log_info("epoch %d/%d  loss %.4f  %s %.3f  val loss %.4f%s%s  %.0f s%s", t->state.epochs_done,
+             t->job->options.epochs, m->loss, agreement, m->agreement, m->val_loss, own, auc, m->seconds,
              best ? "  best" : "");
 }
 
@@ -389,7 +506,7 @@ static bool commit(struct trainer *t, const struct train_metrics *m, struct err 
     advance(t, m, &best);
     journal_add(&t->journal, t->state.epochs_done - 1, m, t->validation.cases, t->validation.n_cases);
     if (!journal_write(&t->journal, r, err) ||
-        (best && !state_write_best(r, &t->graph, t->shown, &t->state, err)) || !note_state(t, "", err) ||
+        (best && !state_write_best(r, &t->net.whole, t->shown, &t->state, err)) || !note_state(t, "", err) ||
         !tell_watcher(t, m, best, err) || !state_write_last(r, &t->optim, t->values, &t->state, err))
         return false;
     log_epoch(t, m, best);
@@ -403,7 +520,7 @@ static bool run_epoch(struct trainer *t, struct err *err)
 
     if (!learn_epoch(t, &m, err) || !make_shown(t, err))
         return false;
-    t->judge.backend->set(t->judge.self, t->shown);
+    t->judge.backend->set(t->judge.self, t->shown + t->net.first);
     if (!validation_measure(&t->validation, &t->judge, t->feed, t->loss, &m, err))
         return false;
     if (!isfinite(m.val_loss))
@@ -412,19 +529,25 @@ static bool run_epoch(struct trainer *t, struct err *err)
     return commit(t, &m, err);
 }
 
-static void log_start(const struct trainer *t)
+static void log_norm(const struct trainer *t)
 {
-    const struct train_options *o = &t->job->options;
-
-    log_info("%s: %zu training and %zu validation images, batch %zu, %zu steps an epoch", t->job->folder,
-             t->source.n_train, t->source.n_validation, t->batch, t->steps);
-    if (o->norm == TRAIN_NORM_PRECISE)
+    if (t->net.learnt == &t->net.head)
+        log_info("the head alone is trained, on features that are computed once");
+    else if (recomputes_norm(t))
         log_info("batch norm: validated and saved with statistics recomputed over %zu training images",
                  t->n_norm);
     else
         log_info("batch norm: validated and saved with the moving statistics, as published");
+}
+
+static void log_start(const struct trainer *t)
+{
+    log_info("%s: %zu training and %zu validation %s, batch %zu, %zu steps an epoch", t->job->folder,
+             t->source.n_train, t->source.n_validation, t->source.classes ? "crops" : "images", t->batch,
+             t->steps);
+    log_norm(t);
     if (t->state.epochs_done)
-        log_info("going on after epoch %d of %d", t->state.epochs_done, o->epochs);
+        log_info("going on after epoch %d of %d", t->state.epochs_done, t->job->options.epochs);
 }
 
 static bool run_epochs(struct trainer *t, struct err *err)
@@ -452,7 +575,7 @@ static bool run_epochs(struct trainer *t, struct err *err)
 
 bool train(const struct train_job *job, struct err *err)
 {
-    struct trainer t = {.job = job, .folder = FOLDER_INIT, .graph = NN_GRAPH_INIT};
+    struct trainer t = {.job = job, .folder = FOLDER_INIT, .crops = CROPS_INIT, .net = NETWORK_INIT};
     bool ok = folder_open(&t.folder, job, err) && prepare(&t, err);
 
     if (ok && !t.folder.fresh)

@@ -32,8 +32,10 @@ struct train_job {
     enum run_task task;
     const char *folder;
     const char *data; /* data set folder; NULL for pretrain */
-    const char *init; /* run folder (its best weights) or safetensors file; NULL: Keras' initial values */
+    const char *init; /* run folder (its best weights), safetensors or, to classify, Keras' HDF5; NULL: Keras'
+                         initial values */
     const struct model *model;
+    bool narrow_pool; /* classify: see struct model_options */
     const struct nn_backend *backend;
     int channels;
     struct prep prep;

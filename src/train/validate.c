@@ -58,6 +58,15 @@ static void grant(struct validation *v, const struct wish *wish, const size_t *o
     }
 }
 
+/* Pictures that never change. */
+static void find_squares(struct validation *v)
+{
+    const struct source *s = v->source;
+
+    for (int i = 0; s->square && i < v->n_cases; i++)
+        v->cases[i].square = s->square(s->self, v->place[i]);
+}
+
 static size_t pixels_of(const struct source *s)
 {
     return (size_t)s->size * (size_t)s->size;
@@ -92,7 +101,9 @@ void validation_init(struct validation *v, const struct source *s, uint64_t seed
     rng_permutation(&rng, v->order, n);
     for (size_t w = 0; w < sizeof WISHES / sizeof *WISHES; w++)
         grant(v, &WISHES[w], v->order);
-    fill_cases(v);
+    find_squares(v);
+    if (!s->classes)
+        fill_cases(v);
     for (size_t i = 0; i < n; i++)
         v->malignant[i] = s->item(s->self, i).malignant;
 }
@@ -106,42 +117,73 @@ void validation_release(struct validation *v)
     *v = (struct validation){.source = NULL};
 }
 
-static void show_case(struct validation *v, size_t place, const float *output, const struct overlap *o)
+static void note_case(struct validation *v, size_t place, const struct overlap *o)
+{
+    for (int i = 0; i < v->n_cases; i++) {
+        if (v->place[i] == place) {
+            v->cases[i].dice = o->dice;
+            v->cases[i].score = o->score;
+        }
+    }
+}
+
+static void show_case(struct validation *v, size_t place, const float *output)
 {
     size_t pixels = pixels_of(v->source), each = ((size_t)v->source->channels + 2) * pixels;
 
     for (int i = 0; i < v->n_cases; i++) {
-        if (v->place[i] != place)
-            continue;
-        memcpy(v->squares + ((size_t)i + 1) * each - pixels, output, pixels * sizeof *output);
-        v->cases[i].dice = o->dice;
-        v->cases[i].score = o->score;
+        if (v->place[i] == place)
+            memcpy(v->squares + ((size_t)i + 1) * each - pixels, output, pixels * sizeof *output);
     }
 }
 
 struct totals {
-    double loss, soft_dice; /* times images */
+    double loss, agreement; /* times images */
     double dice, iou;
     size_t truths;
 };
 
-static void measure_batch(struct validation *v, const struct feed_batch *b, const float *output,
-                          const struct loss *loss, struct totals *sum)
+static void measure_maps(struct validation *v, const struct feed_batch *b, const float *output,
+                         struct totals *sum)
 {
     size_t pixels = pixels_of(v->source);
 
-    sum->loss += (double)b->n * loss->measure(b->truth, output, b->n * pixels, NULL);
-    sum->soft_dice += (double)b->n * loss_soft_dice(b->truth, output, b->n * pixels);
+    sum->agreement += (double)b->n * loss_soft_dice(b->truth, output, b->n * pixels);
     for (size_t i = 0; i < b->n; i++) {
         struct overlap o = metrics_overlap(b->truth + i * pixels, output + i * pixels, pixels);
         v->score[b->index[i]] = o.score;
-        show_case(v, b->index[i], output + i * pixels, &o);
+        note_case(v, b->index[i], &o);
+        show_case(v, b->index[i], output + i * pixels);
         if (isnan(o.dice))
             continue;
         sum->dice += o.dice;
         sum->iou += o.iou;
         sum->truths++;
     }
+}
+
+/* The score is the probability of the last class, malignant. */
+static void measure_classes(struct validation *v, const struct feed_batch *b, const float *output,
+                            struct totals *sum)
+{
+    const int classes = v->source->classes;
+    const size_t each = (size_t)classes;
+
+    sum->agreement += (double)b->n * metrics_accuracy(b->truth, output, b->n * each, classes);
+    for (size_t i = 0; i < b->n; i++) {
+        const struct overlap o = {NAN, NAN, output[i * each + each - 1]};
+        v->score[b->index[i]] = o.score;
+        note_case(v, b->index[i], &o);
+    }
+}
+
+static void measure_batch(struct validation *v, const struct feed_batch *b, const float *output,
+                          const struct loss *loss, struct totals *sum)
+{
+    const size_t n = b->n * source_truth_size(v->source);
+
+    sum->loss += (double)b->n * loss->measure(b->truth, output, n, NULL);
+    (v->source->classes ? measure_classes : measure_maps)(v, b, output, sum);
 }
 
 bool validation_measure(struct validation *v, const struct nn_exec *x, struct feed *feed,
@@ -159,7 +201,7 @@ bool validation_measure(struct validation *v, const struct nn_exec *x, struct fe
     if (stop_requested())
         return err_set(err, ERR_CANCELLED, "stopped");
     m->val_loss = sum.loss / (double)n;
-    m->val_dice_coef = sum.soft_dice / (double)n;
+    m->val_agreement = sum.agreement / (double)n;
     m->val_dice = sum.truths ? sum.dice / (double)sum.truths : NAN;
     m->val_iou = sum.truths ? sum.iou / (double)sum.truths : NAN;
     m->val_auc = metrics_auc(v->score, v->malignant, n);
