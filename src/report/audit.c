@@ -255,8 +255,9 @@ static bool put_example(struct buf *b, const struct tables *t, size_t i, ptrdiff
     bool ok = audit_picture_triple(b, &p, err);
     buf_adds(b, "<figcaption><b>");
     html_textf(b, "%s, abnormality %s", p.id, get(&t->findings, i, "abnormality"));
-    buf_adds(b, "</b><br>");
-    html_text(b, get(&t->findings, i, "pathology"));
+    int pathology = find(PATHOLOGY, PATHOLOGIES, get(&t->findings, i, "pathology"));
+    buf_addf(b, "</b><br>%s: image, mask, and the crop cut from the image",
+             pathology < 0 ? "of unknown pathology" : PATHOLOGY_SHOWN[pathology]);
     buf_adds(b, "</figcaption></figure>\n");
     return ok;
 }
@@ -473,7 +474,8 @@ static void section_leaks(struct buf *b, const struct tables *t)
 }
 
 static const char STYLE[] =
-    "<style>.lines{font-size:13px}.lines td{overflow-wrap:anywhere;min-width:110px}"
+    "<style>.shots{background:none;align-items:flex-start}.shots img{border:1px solid "
+    "var(--line)}.lines{font-size:13px}.lines td{overflow-wrap:anywhere;min-width:110px}"
     ".case{display:grid;grid-template-columns:300px 1fr;gap:4px 20px;align-items:start;margin:14px 0;"
     "border-top:1px solid var(--line);padding-top:4px;break-inside:avoid}.case "
     "h3{grid-column:1/-1;margin:6px 0}"
