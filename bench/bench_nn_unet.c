@@ -1,6 +1,6 @@
 /* How long a step of ZF_UNET_224 takes in the oneDNN backend: milliseconds an image, medians of several runs.
  *
- *   bench_nn_unet [train|infer|all] [batch] [runs] [layers] [direct]
+ *   bench_nn_unet [train|infer|all] [batch] [runs] [layers] [direct] [folded|plain]
  *
  * "layers" adds the time of every step of the network, longest first. */
 #include "base/mem.h"
@@ -16,6 +16,7 @@ enum { LEVELS = 6, SIDE = 224, MAX_RUNS = 99 };
 
 struct settings {
     bool train, infer, layers, direct;
+    enum nn_folding folding;
     int batch; /* 0: 1, 4 and 16 */
     int runs;
 };
@@ -65,13 +66,13 @@ static double median(double *v, int n)
 static int by_seconds(const void *a, const void *b)
 {
     const struct onednn_step *x = a, *y = b;
-    return (x->seconds < y->seconds) - (x->seconds > y->seconds);
+    return (x->best < y->best) - (x->best > y->best);
 }
 
-static void print_layers(const struct onednn *o, int runs)
+static void print_layers(const struct onednn *o)
 {
     struct onednn_step *copy = mem_new((size_t)o->n_steps, sizeof *copy);
-    double per = 1e3 / (runs * o->how.batch), sum = 0;
+    double per = 1e3 / o->how.batch, sum = 0;
     memcpy(copy, o->step, (size_t)o->n_steps * sizeof *copy);
     qsort(copy, (size_t)o->n_steps, sizeof *copy, by_seconds);
     for (int i = 0; i < o->n_steps; i++) {
@@ -79,8 +80,8 @@ static void print_layers(const struct onednn *o, int runs)
         const_dnnl_primitive_desc_t pd;
         if (copy[i].primitive && dnnl_primitive_get_primitive_desc(copy[i].primitive, &pd) == dnnl_success)
             dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&how);
-        sum += copy[i].seconds * per;
-        printf("  %8.3f ms  %-14s %-24s %s\n", copy[i].seconds * per, copy[i].what,
+        sum += copy[i].best * per;
+        printf("  %8.3f ms  %-14s %-24s %s\n", copy[i].best * per, copy[i].what,
                o->graph->node[copy[i].node].name, how);
     }
     for (int i = 0; i < o->n_steps; i++) { /* sums by kind */
@@ -88,7 +89,7 @@ static void print_layers(const struct onednn *o, int runs)
         bool seen = false;
         for (int k = 0; k < o->n_steps; k++) {
             seen |= k < i && !strcmp(copy[k].what, copy[i].what);
-            kind += strcmp(copy[k].what, copy[i].what) ? 0 : copy[k].seconds * per;
+            kind += strcmp(copy[k].what, copy[i].what) ? 0 : copy[k].best * per;
         }
         if (!seen)
             printf("  all %-14s %8.3f ms\n", copy[i].what, kind);
@@ -140,7 +141,7 @@ static void time_runs(struct nn_exec *x, const struct numbers *n, struct nn_comp
     }
     printf("\n");
     if (s->layers)
-        print_layers(x->self, s->runs);
+        print_layers(x->self);
     fflush(stdout);
 }
 
@@ -176,6 +177,8 @@ static struct settings parse(int argc, char **argv)
         s.infer &= strcmp(argv[i], "train") != 0;
         s.layers |= !strcmp(argv[i], "layers");
         s.direct |= !strcmp(argv[i], "direct");
+        if (!strcmp(argv[i], "folded") || !strcmp(argv[i], "plain"))
+            s.folding = *argv[i] == 'f' ? NN_FOLD_ALWAYS : NN_FOLD_NEVER;
         int v = atoi(argv[i]);
         if (v > 0 && numbers++ == 0)
             s.batch = v;
@@ -195,9 +198,15 @@ int main(int argc, char **argv)
     for (int i = 0; i < 3; i++) {
         int batch = s.batch ? s.batch : BATCHES[i];
         if (s.train)
-            measure(&g, (struct nn_compile){.batch = batch, .mode = NN_TRAIN, .direct = s.direct}, &s);
+            measure(&g,
+                    (struct nn_compile){
+                        .batch = batch, .mode = NN_TRAIN, .direct = s.direct, .folding = s.folding},
+                    &s);
         if (s.infer)
-            measure(&g, (struct nn_compile){.batch = batch, .mode = NN_INFER, .direct = s.direct}, &s);
+            measure(&g,
+                    (struct nn_compile){
+                        .batch = batch, .mode = NN_INFER, .direct = s.direct, .folding = s.folding},
+                    &s);
         if (s.batch)
             break;
     }

@@ -391,11 +391,20 @@ static void check_mode(const struct nn_graph *g, const struct graph_case *c, str
 {
     farthest = 0;
     check(g, c->smooth, how, bound);
-    print_message("             %s, %-8s %.1e\n", how.mode == NN_TRAIN ? "train" : "infer",
-                  how.direct ? "direct" : "Winograd", farthest);
+    print_message("             %s, %-8s %s %.1e\n", how.mode == NN_TRAIN ? "train" : "infer",
+                  how.direct ? "direct" : "Winograd", how.folding == NN_FOLD_ALWAYS ? "folded" : "",
+                  farthest);
 }
 
-/* In every mode, with and without Winograd. */
+static bool has_upsampling(const struct nn_graph *g)
+{
+    bool any = false;
+    for (int i = 0; i < g->n_nodes; i++)
+        any |= g->node[i].op == NN_UPSAMPLE;
+    return any;
+}
+
+/* In every mode, with and without Winograd and folding. */
 static void test_graph(void **state)
 {
     const struct graph_case *c = *state;
@@ -406,6 +415,15 @@ static void test_graph(void **state)
                DIRECT_BOUND);
     check_mode(&g, c, (struct nn_compile){.batch = 2, .mode = NN_TRAIN}, WINOGRAD_BOUND);
     check_mode(&g, c, (struct nn_compile){.batch = 1, .mode = NN_INFER, .direct = true}, DIRECT_BOUND);
+    struct nn_compile folded = {
+        .batch = 3, .mode = NN_TRAIN, .direct = true, .folding = NN_FOLD_ALWAYS, .input_gradient = true};
+    if (has_upsampling(&g)) {
+        check_mode(&g, c, folded, DIRECT_BOUND);
+        folded.direct = folded.input_gradient = false;
+        check_mode(&g, c, folded, WINOGRAD_BOUND);
+        folded.mode = NN_INFER;
+        check_mode(&g, c, folded, WINOGRAD_BOUND);
+    }
     check_mode(&g, c, (struct nn_compile){.batch = 3, .mode = NN_INFER}, WINOGRAD_BOUND);
     nn_graph_release(&g);
 }

@@ -14,10 +14,19 @@ enum nn_mode {
     NN_TRAIN  /* forward keeps what backward needs; batch statistics except where a norm is frozen */
 };
 
+/* A convolution of [upsampled, skip] may be done as a transposed convolution of what was upsampled plus a
+ * convolution of the skip: the same function and gradients with fewer operations, in another order. */
+enum nn_folding {
+    NN_FOLD_AUTO, /* where it pays; never with `direct` */
+    NN_FOLD_ALWAYS,
+    NN_FOLD_NEVER
+};
+
 struct nn_compile {
     int batch; /* items a run, >= 1 */
     enum nn_mode mode;
-    bool direct;         /* no Winograd and no other reordering of sums: for exact tests */
+    bool direct; /* no Winograd and no other reordering of sums: for exact tests */
+    enum nn_folding folding;
     bool input_gradient; /* backward can also give the gradient with respect to the input */
 };
 

@@ -55,6 +55,15 @@ enum onednn_role {
     AT_COUNT
 };
 
+enum { ONEDNN_FOLDED = 4 }; /* side of a folded kernel */
+
+/* The part of a convolution's kernel that one primitive uses. */
+struct onednn_weights {
+    const struct nn_slot *slot;
+    int first, channels; /* input channels of the slot */
+    bool folded;         /* as the kernel of a transposed convolution; see onednn_fold.c */
+};
+
 /* Arguments of a kernel. */
 struct onednn_job {
     nn_id node;
@@ -70,6 +79,7 @@ struct onednn_job {
     bool frozen; /* batch norm: moving statistics */
     bool sums;   /* batch norm backward: gamma's and beta's gradients are wanted, or needed for dx */
     const struct nn_slot *gamma, *beta; /* whose gradients are written, or NULL */
+    struct onednn_weights weights;      /* whose gradient is written */
     struct onednn_view view[AT_COUNT];
     struct onednn_span at[AT_COUNT];
 };
@@ -91,7 +101,7 @@ struct onednn_step {
     int n_args;
     void (*kernel)(const struct onednn_job *j, const struct onednn_run *r);
     struct onednn_job job;
-    double seconds; /* spent so far, where timing is on */
+    double best; /* least seconds of the calling thread it took, where timing is on; 0: never run */
 };
 
 /* A oneDNN memory and the view whose address it gets; or, where slot is set, a place in the caller's
@@ -105,6 +115,7 @@ struct onednn_memory {
 /* How set() fills a buffer of POOL_KEEP from the flat array. */
 struct onednn_fill {
     const struct nn_slot *slot;
+    struct onednn_weights part; /* of a kernel */
     struct onednn_view to;
     dnnl_primitive_t reorder; /* or NULL: a copy */
     dnnl_memory_t from_memory;
@@ -132,11 +143,12 @@ struct onednn {
     int n_memories;
     struct onednn_fill *fill;
     int n_fills;
-    struct onednn_view *param; /* [n_slots] of bias, gamma, ... in POOL_KEEP */
-    struct onednn_view output; /* row-major */
-    struct onednn_view stage;  /* room for the largest folded kernel, or none */
-    bool *zero_grad;           /* [n_slots] gradients backward sets to 0 */
-    float *grads;              /* that the memories with a slot point into now */
+    struct onednn_view *param;   /* [n_slots] of bias, gamma, ... in POOL_KEEP */
+    struct onednn_view output;   /* row-major */
+    struct onednn_view stage[2]; /* room for the largest kernel with a norm folded in, and for the largest
+                                    part of a kernel; or none */
+    bool *zero_grad;             /* [n_slots] gradients backward sets to 0 */
+    float *grads;                /* that the memories with a slot point into now */
     bool timing;
 };
 
@@ -151,7 +163,8 @@ void onednn_job_view(struct onednn *o, struct onednn_step *s, enum onednn_role r
  * given. */
 bool onednn_argument(struct onednn *o, int name, const dnnl_memory_desc_t *md, struct onednn_view v,
                      const struct nn_slot *slot);
-/* set() will fill `to` from a slot; norm: the batch norm folded into it, or NULL. */
+/* set() will fill `to` from a slot; norm: the batch norm folded into it, or NULL. Of a kernel the caller sets
+ * the part. */
 struct onednn_fill *onednn_fill(struct onednn *o, const struct nn_slot *slot, struct onednn_view to,
                                 const struct nn_node *norm);
 
@@ -159,10 +172,14 @@ struct onednn_fill *onednn_fill(struct onednn *o, const struct nn_slot *slot, st
 bool onednn_lower(struct onednn *o, struct err *err);
 
 /* onednn_prim.c: convolutions, dense layers and their reorders as steps. */
-struct onednn_layer { /* one convolution or dense layer of the graph */
+struct onednn_layer { /* one convolution or dense layer of the graph, or a part of one */
     const struct nn_node *node;
-    struct nn_shape in;
+    struct nn_conv conv;
+    struct nn_shape in, out;
     int block_in, block_out;
+    struct onednn_weights weights;
+    const struct nn_slot *bias; /* or NULL */
+    bool transposed;            /* a step forward is a step back for the network, and the other way round */
     struct onednn_view x, y, dy, dx; /* tensors in the canonical layout; each pass needs its own */
     const struct nn_node *norm;      /* folded into it, or NULL */
     bool sum;                        /* y already holds the other side of a sum, to be added to */
@@ -170,6 +187,15 @@ struct onednn_layer { /* one convolution or dense layer of the graph */
     bool inference;                  /* nothing is kept for backward */
     bool bias_gradient, kernel_gradient;
 };
+
+/* Floats of that part, as the primitive sees it. */
+size_t onednn_weights_count(const struct onednn_weights *w);
+/* Is it the kernel just as it is stored? */
+bool onednn_weights_whole(const struct onednn_weights *w);
+/* onednn_fold.c: that part of a kernel (from the begin of its slot), row-major. */
+void onednn_weights_take(const struct onednn_weights *w, const float *kernel, float *part);
+/* A kernel of ours: the gradient of a part, at X, row-major, to the caller's gradients. */
+void onednn_weights_gradient(const struct onednn_job *j, const struct onednn_run *r);
 
 dnnl_memory_desc_t onednn_tensor_md(const struct onednn *o, struct nn_shape s, int block);
 bool onednn_conv_forward(struct onednn *o, const struct onednn_layer *l, struct err *err);

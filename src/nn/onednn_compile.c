@@ -82,6 +82,25 @@ static void join_norm(struct onednn_lowering *l, struct onednn_unit *u)
         u->drop = &l->g->node[u->out];
 }
 
+/* A convolution takes over the upsampling and the concatenation before it. */
+static void find_folds(struct onednn_lowering *l)
+{
+    for (nn_id id = 0; id < l->g->n_nodes; id++)
+        if (onednn_can_fold(l, id) && onednn_fold_pays(l, id))
+            l->joined[id - 1] = l->joined[id - 2] = true;
+}
+
+static void take_folded(struct onednn_lowering *l, struct onednn_unit *u)
+{
+    u->folded = u->in[0] == u->id - 1 && is_op(l, u->in[0], NN_CONCAT) && l->joined[u->in[0]];
+    if (!u->folded)
+        return;
+    const struct nn_node *both = &l->g->node[u->in[0]];
+    u->in[0] = l->same[l->g->node[both->in[0]].in[0]];
+    u->in[1] = l->same[both->in[1]];
+    u->n_in = 2;
+}
+
 static int unit_of(const struct onednn_lowering *l, nn_id out)
 {
     int i = l->n_units - 1;
@@ -127,9 +146,10 @@ static void find_units(struct onednn_lowering *l)
         *u = (struct onednn_unit){.op = node->op, .id = id, .n_in = node->n_in, .out = id};
         for (int k = 0; k < node->n_in; k++)
             u->in[k] = l->same[node->in[k]];
-        if (node->op == NN_CONV2D)
+        if (node->op == NN_CONV2D) {
+            take_folded(l, u);
             join_conv(l, u);
-        else if (node->op == NN_BATCHNORM)
+        } else if (node->op == NN_BATCHNORM)
             join_norm(l, u);
         else if (node->op == NN_ADD)
             u->relu = join(l, u, NN_RELU);
@@ -248,21 +268,34 @@ static void keep_params(struct onednn_lowering *l)
     }
 }
 
-/* Tells the fills of a convolution's bias and kernel about the norm folded into them. */
+/* Tells the fill of a convolution's bias about the norm folded into it. */
 static void fold_norms(struct onednn_lowering *l)
 {
-    size_t largest = 0;
     for (int i = 0; i < l->n_units; i++) {
         const struct onednn_unit *u = &l->unit[i];
         if (!u->norm)
             continue;
         const struct nn_slot *kernel = &l->g->slot[l->g->node[u->id].slot];
-        largest = kernel->count > largest ? kernel->count : largest;
         for (int k = 0; k < l->o->n_fills; k++)
             if (l->o->fill[k].slot == kernel + 1)
                 l->o->fill[k].norm = u->norm;
     }
-    l->o->stage = largest ? onednn_buffer(l->o, POOL_KEEP, largest * sizeof(float), 0) : ONEDNN_NO_VIEW;
+}
+
+/* Room for what set() makes of a kernel on the way to its layout. */
+static void make_stages(struct onednn_lowering *l)
+{
+    size_t largest[2] = {0, 0};
+    for (int i = 0; i < l->o->n_fills; i++) {
+        const struct onednn_fill *f = &l->o->fill[i];
+        size_t whole = f->reorder && f->norm ? f->slot->count : 0,
+               part = f->reorder && !onednn_weights_whole(&f->part) ? onednn_weights_count(&f->part) : 0;
+        largest[0] = whole > largest[0] ? whole : largest[0];
+        largest[1] = part > largest[1] ? part : largest[1];
+    }
+    for (int i = 0; i < 2; i++)
+        if (largest[i])
+            l->o->stage[i] = onednn_buffer(l->o, POOL_KEEP, largest[i] * sizeof(float), 0);
 }
 
 /* The last tensor row-major: itself, or a copy. */
@@ -346,11 +379,13 @@ bool onednn_lower(struct onednn *o, struct err *err)
     find_same(&l);
     find_readers(&l);
     find_needs(&l);
+    find_folds(&l);
     find_units(&l);
     find_places(&l);
     keep_params(&l);
     fold_norms(&l);
     bool ok = lower_units(&l);
+    make_stages(&l);
     free(l.same);
     free(l.reader);
     free(l.needs);

@@ -11,10 +11,11 @@ struct onednn_unit {
     nn_id id;      /* the first node */
     nn_id in[2];   /* tensors read */
     int n_in;
-    nn_id out;                               /* tensor written: the last node of the unit */
-    const struct nn_node *norm;              /* batch norm folded into this convolution, or NULL */
-    const struct nn_node *drop;              /* dropout joined to this batch norm, or NULL */
-    bool relu;                               /* a ReLU is joined */
+    nn_id out;                  /* tensor written: the last node of the unit */
+    const struct nn_node *norm; /* batch norm folded into this convolution, or NULL */
+    const struct nn_node *drop; /* dropout joined to this batch norm, or NULL */
+    bool relu;                  /* a ReLU is joined */
+    bool folded; /* a convolution that takes in[0] not yet upsampled, and in[1] as its further channels */
     struct onednn_view saved, factor, index; /* what forward leaves for backward */
 };
 
@@ -67,6 +68,18 @@ void onednn_lend_gradient(struct onednn_lowering *l, nn_id x, struct onednn_view
 struct onednn_step *onednn_kernel_step(struct onednn_lowering *l, const struct onednn_unit *u,
                                        const char *what,
                                        void (*f)(const struct onednn_job *, const struct onednn_run *));
+
+/* The convolution or dense layer that unit u is, without its tensors. */
+struct onednn_layer onednn_layer_of(struct onednn_lowering *l, const struct onednn_unit *u);
+/* After a primitive wrote a contribution to x's gradient at part: adds it to what was there. */
+void onednn_add_contribution(struct onednn_lowering *l, const struct onednn_unit *u, nn_id x,
+                             struct onednn_view part);
+
+/* onednn_fold.c: may the convolution be folded with the upsampling it reads, and does it pay? */
+bool onednn_can_fold(const struct onednn_lowering *l, nn_id conv);
+bool onednn_fold_pays(const struct onednn_lowering *l, nn_id conv);
+bool onednn_folded_forward(struct onednn_lowering *l, struct onednn_unit *u);
+bool onednn_folded_backward(struct onednn_lowering *l, struct onednn_unit *u);
 
 /* Steps of a unit; false with an error where the library cannot do it. */
 bool onednn_unit_forward(struct onednn_lowering *l, struct onednn_unit *u);

@@ -68,12 +68,17 @@ static bool input_backward(struct onednn_lowering *l, struct onednn_unit *u)
     return true;
 }
 
-static struct onednn_layer layer_of(struct onednn_lowering *l, const struct onednn_unit *u)
+struct onednn_layer onednn_layer_of(struct onednn_lowering *l, const struct onednn_unit *u)
 {
     const struct nn_node *node = &l->g->node[u->id];
-    bool kernel = l->g->slot[node->slot].trainable, bias = l->g->slot[node->slot + 1].trainable;
+    const struct nn_slot *slot = &l->g->slot[node->slot];
+    bool kernel = slot[0].trainable, bias = slot[1].trainable;
     return (struct onednn_layer){.node = node,
+                                 .conv = node->u.conv,
                                  .in = onednn_shape(l, u->in[0]),
+                                 .out = node->shape,
+                                 .weights = {.slot = slot, .channels = slot->dim[1]},
+                                 .bias = slot + 1,
                                  .block_in = onednn_block(l, u->in[0]),
                                  .block_out = onednn_block(l, u->out),
                                  .norm = u->norm,
@@ -96,7 +101,9 @@ static bool conv_forward(struct onednn_lowering *l, struct onednn_unit *u)
 {
     if (bias_is_lost(l, u))
         l->o->zero_grad[l->g->node[u->id].slot + 1] = true;
-    struct onednn_layer layer = layer_of(l, u);
+    if (u->folded)
+        return onednn_folded_forward(l, u);
+    struct onednn_layer layer = onednn_layer_of(l, u);
     if (layer.sum) /* the other side of the sum becomes the result in its place */
         l->t[u->out].at = onednn_value(l, u->in[1]);
     layer.x = onednn_value(l, u->in[0]);
@@ -106,20 +113,20 @@ static bool conv_forward(struct onednn_lowering *l, struct onednn_unit *u)
 
 static bool dense_forward(struct onednn_lowering *l, struct onednn_unit *u)
 {
-    struct onednn_layer layer = layer_of(l, u);
+    struct onednn_layer layer = onednn_layer_of(l, u);
     layer.x = onednn_value(l, u->in[0]);
     layer.y = onednn_value(l, u->out);
     return onednn_dense_forward(l->o, &layer, l->err);
 }
 
-/* After a primitive wrote a contribution to x's gradient at part: adds it to what was there. */
-static void add_contribution(struct onednn_lowering *l, const struct onednn_unit *u, nn_id x,
+void onednn_add_contribution(struct onednn_lowering *l, const struct onednn_unit *u, nn_id x,
                              struct onednn_view part)
 {
     struct onednn_tensor *t = &l->t[x];
     if (t->has_grad) {
         struct onednn_step *s = onednn_kernel_step(l, u, "sum dx", onednn_sum);
         s->job.relu = false;
+        s->job.in = onednn_shape(l, x);
         onednn_job_view(l->o, s, AT_X, part);
         onednn_job_view(l->o, s, AT_X2, t->grad);
         onednn_job_view(l->o, s, AT_Y, part);
@@ -134,7 +141,7 @@ struct layer_passes {
 
 static bool layer_backward(struct onednn_lowering *l, struct onednn_unit *u, struct layer_passes pass)
 {
-    struct onednn_layer layer = layer_of(l, u);
+    struct onednn_layer layer = onednn_layer_of(l, u);
     nn_id x = u->in[0];
     layer.x = onednn_value(l, x);
     layer.dy = l->t[u->out].grad;
@@ -145,12 +152,14 @@ static bool layer_backward(struct onednn_lowering *l, struct onednn_unit *u, str
     layer.dx = onednn_new_tensor(l, x);
     if (!pass.data(l->o, &layer, l->err))
         return false;
-    add_contribution(l, u, x, layer.dx);
+    onednn_add_contribution(l, u, x, layer.dx);
     return true;
 }
 
 static bool conv_backward(struct onednn_lowering *l, struct onednn_unit *u)
 {
+    if (u->folded)
+        return onednn_folded_backward(l, u);
     return layer_backward(l, u,
                           (struct layer_passes){onednn_conv_backward_weights, onednn_conv_backward_data});
 }

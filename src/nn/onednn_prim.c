@@ -94,23 +94,36 @@ static bool as_wanted(struct onednn *o, nn_id node, const dnnl_memory_desc_t *ha
 
 /* ---- numbers in the layouts wanted ---- */
 
-/* Where a kernel lies in layout md; the same buffer for every pass that wants that layout. */
-static bool kernel_view(struct onednn *o, const struct nn_slot *slot, const struct nn_node *norm,
-                        const dnnl_memory_desc_t *md, struct onednn_view *v)
+static bool same_part(const struct onednn_weights *a, const struct onednn_weights *b)
+{
+    return a->slot == b->slot && a->first == b->first && a->channels == b->channels && a->folded == b->folded;
+}
+
+static dnnl_memory_desc_t weights_md(const struct onednn_weights *w)
+{
+    const int *d = w->slot->dim, folded[4] = {w->channels, d[0], ONEDNN_FOLDED, ONEDNN_FOLDED},
+              slice[4] = {d[0], w->channels, d[2], d[3]};
+    return plain_md(4, w->folded ? folded : slice);
+}
+
+/* Where the layer's kernel lies in layout md; the same buffer for every pass that wants that layout. */
+static bool kernel_view(struct onednn *o, const struct onednn_layer *l, const dnnl_memory_desc_t *md,
+                        struct onednn_view *v)
 {
     for (int i = 0; i < o->n_fills; i++) {
         const dnnl_memory_desc_t *have = NULL;
-        if (o->fill[i].slot == slot && o->fill[i].to_memory &&
+        if (same_part(&o->fill[i].part, &l->weights) && o->fill[i].to_memory &&
             dnnl_memory_get_memory_desc(o->fill[i].to_memory, &have) == dnnl_success &&
             dnnl_memory_desc_equal(have, md)) {
             *v = o->fill[i].to;
             return true;
         }
     }
-    dnnl_memory_desc_t flat = plain_md(slot->rank, slot->dim);
+    dnnl_memory_desc_t flat = weights_md(&l->weights);
     dnnl_primitive_desc_t pd;
     *v = view_for(o, POOL_KEEP, md);
-    struct onednn_fill *fill = onednn_fill(o, slot, *v, norm);
+    struct onednn_fill *fill = onednn_fill(o, l->weights.slot, *v, l->norm);
+    fill->part = l->weights;
     if (dnnl_reorder_primitive_desc_create(&pd, &flat, o->engine, md, o->engine, NULL) != dnnl_success)
         return false;
     bool ok = dnnl_primitive_create(&fill->reorder, pd) == dnnl_success &&
@@ -130,9 +143,9 @@ enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS };
 static bool winograd_pays(const struct onednn *o, const struct onednn_layer *l, enum pass pass)
 {
     enum { SMALL_SIDE = 8 };
-    const struct nn_conv *c = &l->node->u.conv;
+    const struct nn_conv *c = &l->conv;
     bool fits = !o->how.direct && c->kernel == 3 && c->stride == 1 && c->pad == 1 && l->in.c % 16 == 0 &&
-                l->node->shape.c % 16 == 0;
+                l->out.c % 16 == 0;
     return fits && (pass != FORWARD || l->inference || l->in.h > SMALL_SIDE);
 }
 
@@ -143,9 +156,9 @@ struct conv_mds {
 static dnnl_status_t conv_desc(dnnl_convolution_desc_t *d, const struct onednn_layer *l, enum pass pass,
                                dnnl_alg_kind_t algorithm, const struct conv_mds *m)
 {
-    const struct nn_conv *c = &l->node->u.conv;
+    const struct nn_conv *c = &l->conv;
     dnnl_dims_t stride = {c->stride, c->stride}, pad = {c->pad, c->pad}, after;
-    int sides[2] = {l->in.h, l->in.w}, outs[2] = {l->node->shape.h, l->node->shape.w};
+    int sides[2] = {l->in.h, l->in.w}, outs[2] = {l->out.h, l->out.w};
     for (int i = 0; i < 2; i++) /* what the last window reaches beyond the far side */
         after[i] = (outs[i] - 1) * c->stride + c->kernel - sides[i] - c->pad;
     if (pass == BACKWARD_DATA)
@@ -157,7 +170,7 @@ static dnnl_status_t conv_desc(dnnl_convolution_desc_t *d, const struct onednn_l
                                                            stride, pad, after);
     return dnnl_convolution_forward_desc_init(
         d, l->inference ? dnnl_forward_inference : dnnl_forward_training, algorithm, &m->in, &m->kernel,
-        &m->bias, &m->out, stride, pad, after);
+        l->bias ? &m->bias : NULL, &m->out, stride, pad, after);
 }
 
 /* Scratch from us, and what follows the convolution in the same pass. */
@@ -190,10 +203,8 @@ static bool name_has(const_dnnl_primitive_desc_t pd, const char *part)
 static dnnl_primitive_desc_t conv_try(struct onednn *o, const struct onednn_layer *l, enum pass pass,
                                       dnnl_alg_kind_t algorithm, bool any)
 {
-    const struct nn_slot *kernel = slot_of(o, l->node, 0), *bias = slot_of(o, l->node, 1);
-    struct conv_mds m = {onednn_tensor_md(o, l->in, l->block_in),
-                         onednn_tensor_md(o, l->node->shape, l->block_out), plain_md(4, kernel->dim),
-                         plain_md(1, bias->dim)};
+    struct conv_mds m = {onednn_tensor_md(o, l->in, l->block_in), onednn_tensor_md(o, l->out, l->block_out),
+                         weights_md(&l->weights), plain_md(1, (int[1]){l->out.c})};
     dnnl_convolution_desc_t d;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
@@ -203,7 +214,7 @@ static dnnl_primitive_desc_t conv_try(struct onednn *o, const struct onednn_laye
         m.out = any_md(&m.out);
     }
     if (conv_desc(&d, l, pass, algorithm, &m) != dnnl_success ||
-        conv_attr(&attr, l->sum, l->relu) != dnnl_success ||
+        conv_attr(&attr, pass == FORWARD && l->sum, pass == FORWARD && l->relu) != dnnl_success ||
         dnnl_primitive_desc_create(&pd, &d, attr, o->engine, NULL) != dnnl_success)
         pd = NULL;
     dnnl_primitive_attr_destroy(attr);
@@ -240,24 +251,25 @@ static nn_id id_of(const struct onednn *o, const struct nn_node *node)
 
 static bool add_conv_forward(struct onednn *o, const struct onednn_layer *l, const_dnnl_primitive_desc_t pd)
 {
-    const struct nn_slot *kernel = slot_of(o, l->node, 0), *bias = slot_of(o, l->node, 1);
     const dnnl_memory_desc_t *src = dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0);
     const dnnl_memory_desc_t *dst = dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0);
     const dnnl_memory_desc_t *wei = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in), bias_md = plain_md(1, bias->dim);
-    dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->node->shape, l->block_out);
+    dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in),
+                       bias_md = plain_md(1, (int[1]){l->out.c});
+    dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->out, l->block_out);
     bool direct_out = dnnl_memory_desc_equal(&have_out, dst);
     struct onednn_view x = l->x, y = direct_out ? l->y : view_for(o, POOL_RUN, dst), w;
     nn_id id = id_of(o, l->node);
-    if (!as_wanted(o, id, &have_in, src, &x) || !kernel_view(o, kernel, l->norm, wei, &w))
+    if (!as_wanted(o, id, &have_in, src, &x) || !kernel_view(o, l, wei, &w))
         return false;
     if (l->sum && !direct_out &&
         !step_reorder(o, id, (struct place){&have_out, l->y, NULL}, (struct place){dst, y, NULL}))
         return false;
-    onednn_step(o, id, "conv");
+    onednn_step(o, id, l->transposed ? "conv dx" : "conv");
     return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, src, x, NULL) &&
            onednn_argument(o, DNNL_ARG_WEIGHTS, wei, w, NULL) &&
-           onednn_argument(o, DNNL_ARG_BIAS, &bias_md, o->param[bias - o->graph->slot], NULL) &&
+           (!l->bias ||
+            onednn_argument(o, DNNL_ARG_BIAS, &bias_md, o->param[l->bias - o->graph->slot], NULL)) &&
            onednn_argument(o, DNNL_ARG_DST, dst, y, NULL) &&
            (direct_out ||
             step_reorder(o, id, (struct place){dst, y, NULL}, (struct place){&have_out, l->y, NULL}));
@@ -271,15 +283,34 @@ bool onednn_conv_forward(struct onednn *o, const struct onednn_layer *l, struct 
     return ok || conv_failed(l, err);
 }
 
+/* The gradient of the layer's kernel from the layout md to where the caller has it. */
+static bool step_kernel_gradient(struct onednn *o, const struct onednn_layer *l, const dnnl_memory_desc_t *md,
+                                 struct onednn_view dw)
+{
+    dnnl_memory_desc_t flat = weights_md(&l->weights);
+    struct onednn_view part = ONEDNN_NO_VIEW;
+    nn_id id = id_of(o, l->node);
+    if (onednn_weights_whole(&l->weights))
+        return step_reorder(o, id, (struct place){md, dw, NULL},
+                            (struct place){&flat, ONEDNN_NO_VIEW, l->weights.slot});
+    part = view_for(o, POOL_RUN, &flat);
+    if (!step_reorder(o, id, (struct place){md, dw, NULL}, (struct place){&flat, part, NULL}))
+        return false;
+    struct onednn_step *s = onednn_step(o, id, "fold dw");
+    s->kernel = onednn_weights_gradient;
+    s->job.weights = l->weights;
+    onednn_job_view(o, s, AT_X, part);
+    return true;
+}
+
 static bool add_conv_weights(struct onednn *o, const struct onednn_layer *l, const_dnnl_primitive_desc_t pd)
 {
-    const struct nn_slot *kernel = slot_of(o, l->node, 0), *bias = slot_of(o, l->node, 1);
     const dnnl_memory_desc_t *src = dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0);
     const dnnl_memory_desc_t *dst = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_dst_md, 0);
     const dnnl_memory_desc_t *wei = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
-    dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in), bias_md = plain_md(1, bias->dim);
-    dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->node->shape, l->block_out);
-    dnnl_memory_desc_t flat = plain_md(4, kernel->dim);
+    dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in),
+                       bias_md = plain_md(1, (int[1]){l->out.c});
+    dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->out, l->block_out);
     struct onednn_view x = l->x, dy = l->dy, w = view_for(o, POOL_RUN, wei);
     nn_id id = id_of(o, l->node);
     if (!as_wanted(o, id, &have_in, src, &x) || !as_wanted(o, id, &have_out, dst, &dy))
@@ -288,9 +319,8 @@ static bool add_conv_weights(struct onednn *o, const struct onednn_layer *l, con
     return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, src, x, NULL) &&
            onednn_argument(o, DNNL_ARG_DIFF_DST, dst, dy, NULL) &&
            onednn_argument(o, DNNL_ARG_DIFF_WEIGHTS, wei, w, NULL) &&
-           (!l->bias_gradient || onednn_argument(o, DNNL_ARG_DIFF_BIAS, &bias_md, ONEDNN_NO_VIEW, bias)) &&
-           (!l->kernel_gradient ||
-            step_reorder(o, id, (struct place){wei, w, NULL}, (struct place){&flat, ONEDNN_NO_VIEW, kernel}));
+           (!l->bias_gradient || onednn_argument(o, DNNL_ARG_DIFF_BIAS, &bias_md, ONEDNN_NO_VIEW, l->bias)) &&
+           (!l->kernel_gradient || step_kernel_gradient(o, l, wei, w));
 }
 
 bool onednn_conv_backward_weights(struct onednn *o, const struct onednn_layer *l, struct err *err)
@@ -307,13 +337,13 @@ static bool add_conv_data(struct onednn *o, const struct onednn_layer *l, const_
     const dnnl_memory_desc_t *dst = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_dst_md, 0);
     const dnnl_memory_desc_t *wei = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
     dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in);
-    dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->node->shape, l->block_out);
+    dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->out, l->block_out);
     bool direct_in = dnnl_memory_desc_equal(&have_in, src);
     struct onednn_view dx = direct_in ? l->dx : view_for(o, POOL_RUN, src), dy = l->dy, w;
     nn_id id = id_of(o, l->node);
-    if (!as_wanted(o, id, &have_out, dst, &dy) || !kernel_view(o, slot_of(o, l->node, 0), l->norm, wei, &w))
+    if (!as_wanted(o, id, &have_out, dst, &dy) || !kernel_view(o, l, wei, &w))
         return false;
-    onednn_step(o, id, "conv dx");
+    onednn_step(o, id, l->transposed ? "conv" : "conv dx");
     return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_DIFF_DST, dst, dy, NULL) &&
            onednn_argument(o, DNNL_ARG_WEIGHTS, wei, w, NULL) &&
            onednn_argument(o, DNNL_ARG_DIFF_SRC, src, dx, NULL) &&

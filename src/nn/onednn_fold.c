@@ -1,0 +1,192 @@
+/* A convolution of [upsampled x, skip] without upsampling and without concatenation.
+ *
+ * Where u repeats every pixel of x twice each way, a 3 x 3 convolution of u (stride 1, zeros around) is a
+ * transposed 4 x 4 convolution of x (stride 2, pad 1): along one axis pixel a of x lies at 2a and 2a + 1 of
+ * u, so tap k of the kernel carries it to 2a + 1 - k and 2a + 2 - k, and a transposed kernel of 4 carries it
+ * with tap t to 2a - 1 + t. Hence K4[t] = sum of K3[k] over k with t = 2 - k or t = 3 - k, and the gradient
+ * of K3[k] is the sum of K4's over the same pairs. Both are exact, borders included; 16 products take the
+ * place of 36.
+ *
+ * A transposed convolution is what a convolution from y to x does to its gradient: its layer is described
+ * that way round, and its kernel is [channels of x, filters, 4, 4]. */
+#include "nn/onednn_lower.h"
+
+/* ---- kernels ---- */
+
+enum { PLAIN = 3, TAPS = PLAIN * PLAIN, FOLDED_TAPS = ONEDNN_FOLDED * ONEDNN_FOLDED };
+
+size_t onednn_weights_count(const struct onednn_weights *w)
+{
+    const int *d = w->slot->dim;
+    size_t taps = w->folded ? FOLDED_TAPS : (size_t)(d[2] * d[3]);
+    return (size_t)d[0] * (size_t)w->channels * taps;
+}
+
+bool onednn_weights_whole(const struct onednn_weights *w)
+{
+    return !w->folded && w->first == 0 && w->channels == w->slot->dim[1];
+}
+
+/* Floats from the kernel of filter f and channel c (of the part) to the slot's begin. */
+static size_t plain_at(const struct onednn_weights *w, int f, int c)
+{
+    const int *d = w->slot->dim;
+    return ((size_t)f * (size_t)d[1] + (size_t)(w->first + c)) * (size_t)(d[2] * d[3]);
+}
+
+static size_t folded_at(const struct onednn_weights *w, int f, int c)
+{
+    return ((size_t)c * (size_t)w->slot->dim[0] + (size_t)f) * FOLDED_TAPS;
+}
+
+static void fold(const float *k3, float *k4)
+{
+    float rows[PLAIN][ONEDNN_FOLDED];
+    for (int y = 0; y < PLAIN; y++) {
+        const float *k = k3 + (size_t)y * PLAIN;
+        rows[y][0] = k[2];
+        rows[y][1] = k[1] + k[2];
+        rows[y][2] = k[0] + k[1];
+        rows[y][3] = k[0];
+    }
+    for (int x = 0; x < ONEDNN_FOLDED; x++) {
+        k4[x] = rows[2][x];
+        k4[4 + x] = rows[1][x] + rows[2][x];
+        k4[8 + x] = rows[0][x] + rows[1][x];
+        k4[12 + x] = rows[0][x];
+    }
+}
+
+static void unfold(const float *d4, float *d3)
+{
+    for (int y = 0; y < PLAIN; y++) {
+        for (int x = 0; x < PLAIN; x++) {
+            const float *d = d4 + (size_t)(PLAIN - 1 - y) * ONEDNN_FOLDED + (PLAIN - 1 - x);
+            d3[y * PLAIN + x] = (d[0] + d[1]) + (d[ONEDNN_FOLDED] + d[ONEDNN_FOLDED + 1]);
+        }
+    }
+}
+
+void onednn_weights_take(const struct onednn_weights *w, const float *kernel, float *part)
+{
+    size_t row = (size_t)w->channels * TAPS;
+#pragma omp parallel for schedule(static)
+    for (int f = 0; f < w->slot->dim[0]; f++) {
+        const float *from = kernel + plain_at(w, f, 0);
+        for (size_t i = 0; !w->folded && i < row; i++)
+            part[(size_t)f * row + i] = from[i];
+        for (int c = 0; w->folded && c < w->channels; c++)
+            fold(from + (size_t)c * TAPS, part + folded_at(w, f, c));
+    }
+}
+
+void onednn_weights_gradient(const struct onednn_job *j, const struct onednn_run *r)
+{
+    const struct onednn_weights *w = &j->weights;
+    const float *part = j->at[AT_X].at;
+    size_t row = (size_t)w->channels * TAPS;
+#pragma omp parallel for schedule(static)
+    for (int f = 0; f < w->slot->dim[0]; f++) {
+        float *to = r->grads + w->slot->offset + plain_at(w, f, 0);
+        for (size_t i = 0; !w->folded && i < row; i++)
+            to[i] = part[(size_t)f * row + i];
+        for (int c = 0; w->folded && c < w->channels; c++)
+            unfold(part + folded_at(w, f, c), to + (size_t)c * TAPS);
+    }
+}
+
+/* ---- which ---- */
+
+static bool reads_alone(const struct onednn_lowering *l, nn_id reader, nn_id x)
+{
+    return l->reader[x] == reader;
+}
+
+bool onednn_can_fold(const struct onednn_lowering *l, nn_id conv)
+{
+    /* recorded one after the other, so that nobody changes x between */
+    nn_id both = conv - 1, up = conv - 2;
+    if (up < 0 || l->g->node[conv].op != NN_CONV2D || l->g->node[both].op != NN_CONCAT ||
+        l->g->node[up].op != NN_UPSAMPLE || !reads_alone(l, conv, both) || !reads_alone(l, both, up))
+        return false;
+    const struct nn_conv *c = &l->g->node[conv].u.conv;
+    const nn_id *in = l->g->node[both].in;
+    return in[0] == up && l->g->node[up].u.factor == 2 && c->kernel == PLAIN && c->stride == 1 &&
+           c->pad == 1 && onednn_block(l, up) > 1 && onednn_block(l, in[1]) > 1 && onednn_block(l, conv) > 1;
+}
+
+/* The cheaper products win where planes are large; in small ones Winograd of the whole is as good. */
+bool onednn_fold_pays(const struct onednn_lowering *l, nn_id conv)
+{
+    enum { LARGE_SIDE = 112 };
+    const struct nn_compile *how = &l->o->how;
+    if (how->folding != NN_FOLD_AUTO)
+        return how->folding == NN_FOLD_ALWAYS;
+    return !how->direct && onednn_shape(l, conv).h >= LARGE_SIDE;
+}
+
+/* ---- steps ---- */
+
+/* The two convolutions of a unit: of the skip, which adds to what is there, and the transposed one. */
+static void split(struct onednn_lowering *l, const struct onednn_unit *u, struct onednn_layer *skip,
+                  struct onednn_layer *up)
+{
+    const struct nn_shape x = onednn_shape(l, u->in[0]);
+    *skip = *up = onednn_layer_of(l, u);
+    skip->in = onednn_shape(l, u->in[1]);
+    skip->block_in = onednn_block(l, u->in[1]);
+    skip->weights.first = x.c;
+    skip->weights.channels = skip->in.c;
+    skip->sum = true;
+    up->conv = (struct nn_conv){.filters = x.c, .kernel = ONEDNN_FOLDED, .stride = 2, .pad = 1};
+    up->in = up->out;
+    up->out = x;
+    up->block_in = up->block_out;
+    up->block_out = onednn_block(l, u->in[0]);
+    up->weights.channels = x.c;
+    up->weights.folded = up->transposed = true;
+    up->bias = NULL;
+    up->sum = up->relu = up->bias_gradient = false;
+}
+
+bool onednn_folded_forward(struct onednn_lowering *l, struct onednn_unit *u)
+{
+    struct onednn_layer skip, up;
+    split(l, u, &skip, &up);
+    up.dy = onednn_value(l, u->in[0]);
+    skip.x = onednn_value(l, u->in[1]);
+    skip.y = up.dx = onednn_value(l, u->out);
+    return onednn_conv_backward_data(l->o, &up, l->err) && onednn_conv_forward(l->o, &skip, l->err);
+}
+
+static bool weights_backward(struct onednn_lowering *l, const struct onednn_layer *skip,
+                             const struct onednn_layer *up)
+{
+    bool any = skip->kernel_gradient || skip->bias_gradient;
+    return (!any || onednn_conv_backward_weights(l->o, skip, l->err)) &&
+           (!up->kernel_gradient || onednn_conv_backward_weights(l->o, up, l->err));
+}
+
+bool onednn_folded_backward(struct onednn_lowering *l, struct onednn_unit *u)
+{
+    struct onednn_layer skip, up;
+    split(l, u, &skip, &up);
+    skip.x = onednn_value(l, u->in[1]);
+    up.dy = onednn_value(l, u->in[0]);
+    skip.dy = up.x = l->t[u->out].grad;
+    if (!weights_backward(l, &skip, &up))
+        return false;
+    if (l->needs[u->in[1]]) {
+        skip.dx = onednn_new_tensor(l, u->in[1]);
+        if (!onednn_conv_backward_data(l->o, &skip, l->err))
+            return false;
+        onednn_add_contribution(l, u, u->in[1], skip.dx);
+    }
+    if (l->needs[u->in[0]]) {
+        up.y = onednn_new_tensor(l, u->in[0]);
+        if (!onednn_conv_forward(l->o, &up, l->err))
+            return false;
+        onednn_add_contribution(l, u, u->in[0], up.y);
+    }
+    return true;
+}
