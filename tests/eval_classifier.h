@@ -37,7 +37,7 @@ static inline double corner_probability(int k)
     return 1 / (1 + exp(9. - 5 * k));
 }
 
-/* Like write_run, with the same split, and best.safetensors. data may be NULL. */
+/* Like write_run, with the same split, and best.safetensors. */
 static inline void write_classifier(const char *folder, const char *fit, const char *data)
 {
     const struct model_told told = {model_find("resnet50"), {3, CROP_SIZE, CROP_SIZE}, {.classes = 2}};

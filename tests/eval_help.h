@@ -138,7 +138,7 @@ enum { WIDTH = 128, HEIGHT = 64 }; /* 4 x 2 pixels of an image are one of the sq
 
 static inline void write_data(const char *folder, const struct boxed *b, size_t n)
 {
-    const struct dataset_options options = {.command = "test"};
+    const struct dataset_options options = {.command = "test", .margin = .1};
     const struct dataset_source source = {.kind = "image", .path = "made"};
     struct err err = ERR_INIT;
     struct dataset *d = dataset_begin(folder, &options, &err);

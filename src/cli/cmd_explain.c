@@ -2,14 +2,14 @@
 
 #include "base/mem.h"
 #include "eval/explain_job.h"
-#include "eval/thresholds.h"
+#include "eval/opinions.h"
 
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_RUN = 0x1001, KEY_LOW, KEY_HIGH };
+enum { KEY_RUN = 0x1001, KEY_CLASSIFIER, KEY_LOW, KEY_HIGH };
 enum { LISTED = 50 }; /* with more images the list is left to summary.csv */
 
 static const char DOC[] =
@@ -23,10 +23,16 @@ static const char DOC[] =
     "uncertain. Thresholds are those that 'clearmass calibrate' guarantees, else those "
     "that 'clearmass evaluate' chose on the run's validation part, else the published "
     "ones (.0001 and 100).\n\n"
+    "With --classifier the regions that a black-box run finds are cut from the full image, with the margin "
+    "that the classifier's training crops had, and judged by it; OUT gets STEM-crop-N.png, each crop with "
+    "the Grad-CAM of the answer. An image is then benign or malignant only where both networks say so; where "
+    "they disagree, or one is uncertain, it is uncertain, and STEM.json and OUT/summary.csv say why.\n\n"
     "Research software, not a medical device. Not for diagnosis.";
 
 static const struct argp_option OPTIONS[] = {
     {"run", KEY_RUN, "RUN", 0, "folder of the trained run", 0},
+    {"classifier", KEY_CLASSIFIER, "RUN", 0,
+     "folder of a classify run that is asked for a second opinion on every region", 0},
     {"output", 'o', "OUT", 0, "folder to write to", 0},
     {"low", KEY_LOW, "SCORE", 0, "benign below this score", 0},
     {"high", KEY_HIGH, "SCORE", 0, "malignant above this score", 0},
@@ -70,6 +76,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_RUN:
         a->request.run = arg;
         return 0;
+    case KEY_CLASSIFIER:
+        a->request.classifier = arg;
+        return 0;
     case 'o':
         a->request.out = arg;
         return 0;
@@ -92,18 +101,39 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+static void print_one(const struct explanation *x, const char *path)
+{
+    char why[OPINIONS_WHY] = "";
+
+    if (x->asked)
+        opinions_why(&x->opinions, why);
+    printf("%-9s  score %-12.6g  %d %s  %s%s%s\n", explanation_verdict(x), x->score, x->count,
+           x->count == 1 ? "place " : "places", path, x->asked ? ": " : "", why);
+}
+
+static void print_accords(const struct explain_results *r)
+{
+    size_t n[ACCORD_COUNT] = {0};
+
+    for (size_t i = 0; i < r->done; i++)
+        if (r->of[i].ok)
+            n[r->of[i].what.opinions.accord]++;
+    printf("Two opinions: %zu agree, %zu disagree, %zu with one of them uncertain, %zu without a region to "
+           "judge (classifier: benign below %.3g, malignant above %.3g: thresholds %s)\n",
+           n[ACCORD_AGREE], n[ACCORD_DIFFER], n[ACCORD_UNSURE], n[ACCORD_ALONE], r->classifier_band.low,
+           r->classifier_band.high, r->classifier_thresholds);
+}
+
 static void print_results(const struct explain_results *r, const char *out)
 {
     size_t verdicts[ANSWER_COUNT] = {0};
 
     for (size_t i = 0; i < r->files.count; i++) {
-        const struct explanation *x = &r->of[i].what;
         if (!r->of[i].ok)
             continue;
         if (r->files.count <= LISTED)
-            printf("%-9s  score %-12.6g  %d %s  %s\n", explanation_verdict(x), x->score, x->count,
-                   x->count == 1 ? "place " : "places", r->files.file[i].path);
-        verdicts[x->verdict]++;
+            print_one(&r->of[i].what, r->files.file[i].path);
+        verdicts[r->of[i].what.verdict]++;
     }
     if (*r->thresholds)
         printf("%zu benign, %zu uncertain, %zu malignant (benign below %.6g, malignant above %.6g: "
@@ -112,6 +142,8 @@ static void print_results(const struct explain_results *r, const char *out)
                r->band.high, r->thresholds);
     else
         printf("No verdicts: this run marks lesions, it does not judge them\n");
+    if (*r->classifier_thresholds)
+        print_accords(r);
     if (r->failed)
         printf("%zu of %zu files failed, see %s/summary.csv\n", r->failed, r->files.count, out);
     printf("Written to %s\n%s\n", out, CLI_DISCLAIMER);

@@ -128,8 +128,8 @@ static bool take_table(struct crops *c, const char *path, struct err *err)
     return ok;
 }
 
-/* Negative where dataset.json is missing or tells none: a folder made by hand needs none to train. */
-static double read_margin(const char *folder)
+/* A folder made by hand needs no dataset.json to train. */
+double crops_margin(const char *folder)
 {
     char *path = file_join(folder, "dataset.json");
     struct err ignored = ERR_INIT;
@@ -149,7 +149,7 @@ bool crops_find(struct crops *out, const struct manifest *m, struct err *err)
     bool ok = true;
 
     c.manifest = m;
-    c.margin = read_margin(m->folder);
+    c.margin = crops_margin(m->folder);
     if (file_exists(path))
         ok = take_table(&c, path, err);
     else

@@ -38,6 +38,9 @@ struct crops {
 bool crops_find(struct crops *out, const struct manifest *m, struct err *err);
 void crops_release(struct crops *c);
 
+/* The margin of a data set folder, as crops_find has it. */
+double crops_margin(const char *folder);
+
 /* The item's row of the manifest: patient, part, side and view. */
 const struct data_item *crop_image(const struct crops *c, size_t i);
 

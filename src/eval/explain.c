@@ -1,6 +1,7 @@
 #include "eval/explain.h"
 
 #include "base/mem.h"
+#include "eval/opinions.h"
 #include "eval/predict.h"
 #include "image/regions.h"
 
@@ -113,11 +114,30 @@ const char *explanation_verdict(const struct explanation *x)
     return x->judged ? answer_name(x->verdict) : "none";
 }
 
-static json_t *region_json(const struct explain_region *g)
+static json_t *region_json(const struct explain_region *g, bool asked)
 {
-    return json_pack("{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f}", "x0", g->box.x0, "y0", g->box.y0, "x1",
-                     g->box.x1, "y1", g->box.y1, "area_pixels", g->area_pixels, "area_share", g->area_share,
-                     "score", g->score, "score_share", g->score_share, "peak", (double)g->peak);
+    json_t *json =
+        json_pack("{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f}", "x0", g->box.x0, "y0", g->box.y0, "x1",
+                  g->box.x1, "y1", g->box.y1, "area_pixels", g->area_pixels, "area_share", g->area_share,
+                  "score", g->score, "score_share", g->score_share, "peak", (double)g->peak);
+
+    if (asked)
+        json_object_set_new(json, "classifier",
+                            json_pack("{s:f, s:s, s:{s:i, s:i, s:i, s:i}}", "malignant", g->malignant,
+                                      "answer", answer_name(g->answer), "crop", "x0", g->crop.x0, "y0",
+                                      g->crop.y0, "x1", g->crop.x1, "y1", g->crop.y1));
+    return json;
+}
+
+static json_t *opinions_json(const struct opinions *o)
+{
+    const bool alone = o->accord == ACCORD_ALONE;
+    char why[OPINIONS_WHY];
+
+    opinions_why(o, why);
+    return json_pack("{s:s, s:s, s:s?, s:o, s:s}", "accord", accord_name(o->accord), "map",
+                     answer_name(o->map), "classifier", alone ? NULL : answer_name(o->classifier),
+                     "malignant", alone ? json_null() : json_real(o->malignant), "why", why);
 }
 
 void explanation_json(json_t *json, const struct explanation *x)
@@ -125,8 +145,10 @@ void explanation_json(json_t *json, const struct explanation *x)
     json_t *regions = json_array();
 
     for (int i = 0; i < x->count; i++)
-        json_array_append_new(regions, region_json(&x->region[i]));
+        json_array_append_new(regions, region_json(&x->region[i], x->asked));
     json_object_set_new(json, "verdict", json_string(explanation_verdict(x)));
+    if (x->asked)
+        json_object_set_new(json, "opinions", opinions_json(&x->opinions));
     json_object_set_new(json, "score", json_real(x->score));
     json_object_set_new(json, "low", x->judged ? json_real(x->band.low) : json_null());
     json_object_set_new(json, "high", x->judged ? json_real(x->band.high) : json_null());

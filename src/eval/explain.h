@@ -13,6 +13,21 @@
 
 enum { EXPLAIN_REGIONS = 9 }; /* at most: the ones with the largest score */
 
+/* How two opinions on an image stand to each other (opinions.h). */
+enum accord {
+    ACCORD_AGREE,  /* both answer, and the same */
+    ACCORD_DIFFER, /* one says benign, the other malignant */
+    ACCORD_UNSURE, /* one or both are uncertain themselves */
+    ACCORD_ALONE,  /* the map shows no region: there was nothing for the classifier to judge */
+    ACCORD_COUNT
+};
+
+struct opinions {
+    enum answer map, classifier, together; /* classifier means nothing with ACCORD_ALONE */
+    enum accord accord;
+    double malignant; /* the classifier's largest probability over the regions; NAN with ACCORD_ALONE */
+};
+
 struct explain_region {
     struct image_box box; /* in the image's own pixels, whole pixels that the region touches */
     double area_pixels;   /* in the image's own pixels, from the area in the map */
@@ -20,11 +35,17 @@ struct explain_region {
     double score;         /* sum of the map inside */
     double score_share;   /* of the score */
     float peak;           /* largest value inside */
+    /* of a classifier that was asked */
+    struct image_box crop; /* what it saw */
+    double malignant;      /* its probability */
+    enum answer answer;
 };
 
 struct explanation {
     bool judged; /* false: the run's score is no opinion on malignancy; verdict and band mean nothing */
-    enum answer verdict;
+    bool asked;  /* a classifier was asked too */
+    struct opinions opinions; /* when asked */
+    enum answer verdict;      /* of the map, or, when asked, of both */
     struct band band;
     double score;      /* sum of the whole map */
     double rest_score; /* of what lies outside every region: score = rest + regions */
@@ -43,7 +64,7 @@ bool explain_map(struct explanation *out, const float *map, const struct prep_pl
 /* "benign", "uncertain", "malignant", or "none" without a judgement. */
 const char *explanation_verdict(const struct explanation *x);
 
-/* Sets verdict, score, low, high, cut, peak, regions, rest_score, rest_share. */
+/* Sets verdict, score, low, high, cut, peak, regions, rest_score, rest_share, and opinions when asked. */
 void explanation_json(json_t *json, const struct explanation *x);
 
 #endif

@@ -1,15 +1,11 @@
 #include "eval/explain_job.h"
 
-#include "base/csv.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "data/parallel.h"
-#include "eval/calibrate.h"
-#include "eval/cases.h"
-#include "eval/overlay.h"
-#include "eval/thresholds.h"
+#include "eval/explain_write.h"
 #include "image/tone.h"
 #include "io/image_file.h"
 
@@ -22,7 +18,8 @@ enum { CHUNK = 8 }; /* images in memory */
 
 /* An image between reading and writing. */
 struct opened {
-    struct image image;
+    struct image image; /* as it was read */
+    struct image grey;  /* the same as U16, for a classifier */
     struct prep_plan plan;
     char sha256[FILE_SHA256_TEXT];
 };
@@ -31,9 +28,11 @@ struct chunk {
     const struct explain_request *request;
     struct explain_results *r;
     const struct predictor *p;
+    struct adviser *adviser; /* NULL: none is asked */
     const struct band *band; /* NULL: no verdict */
     size_t first, n, pixels;
     struct opened opened[CHUNK];
+    struct opinions_case opinions[CHUNK];
     uint16_t *square; /* [CHUNK, pixels] */
     float *map;       /* [CHUNK, pixels] */
 };
@@ -62,6 +61,8 @@ static bool read_image(struct chunk *c, size_t i, const char *path, struct err *
         prep_plan_make(&o->plan, &c->p->run.prep, &grey);
         ok = prep_image(c->square + i * c->pixels, &o->plan, &grey, err);
     }
+    if (ok && c->adviser)
+        image_move(&o->grey, &grey);
     buf_release(&bytes);
     image_release(&grey);
     return ok;
@@ -85,62 +86,50 @@ static void read_one(void *chunk, size_t i)
         note_failure(e, &err);
 }
 
-/* OUT/STEM and what follows; free() it. */
-static char *output(const struct chunk *c, size_t i, const char *ending)
-{
-    return mem_printf("%s/%s%s", c->request->out, c->r->files.file[c->first + i].stem, ending);
-}
-
-static bool write_json(const struct chunk *c, size_t i, struct err *err)
-{
-    const struct opened *o = &c->opened[i];
-    char *path = output(c, i, ".json");
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:{s:o, s:s, s:i, s:i}, s:o, s:o}", "format", "clearmass-explanation-1",
-                  "program", EVAL_PROGRAM, "disclaimer", EVAL_DISCLAIMER, "image", "path",
-                  json_text(c->r->files.file[c->first + i].path), "sha256", o->sha256, "width",
-                  o->image.width, "height", o->image.height, "run", predictor_json(c->p), "thresholds",
-                  c->band ? json_string(c->r->thresholds) : json_null());
-
-    explanation_json(json, &c->r->of[c->first + i].what);
-    if (!c->band)
-        json_object_set_new(
-            json, "note",
-            json_string("This run was trained to mark lesions, not to judge them: its masks are no "
-                        "opinion on malignancy."));
-    const bool ok = json_file_write(path, json, err);
-    json_decref(json);
-    free(path);
-    return ok;
-}
-
-static bool write_pictures(const struct chunk *c, size_t i, struct err *err)
-{
-    const struct opened *o = &c->opened[i];
-    const struct overlay_source from = {&o->image, c->map + i * c->pixels, &o->plan,
-                                        c->band ? c->r->thresholds : NULL};
-    char *mask_path = output(c, i, "-mask.png"), *overlay_path = output(c, i, "-overlay.png");
-    struct image im = IMAGE_INIT;
-    const bool ok = map_image(&im, &o->plan, from.map, err) && png_write(mask_path, &im, err) &&
-                    overlay_draw(&im, &c->r->of[c->first + i].what, &from, err) &&
-                    png_write(overlay_path, &im, err);
-
-    image_release(&im);
-    free(mask_path);
-    free(overlay_path);
-    return ok;
-}
-
-static void write_one(void *chunk, size_t i)
+/* The verdict of the map; the next step may ask a classifier. */
+static void judge_one(void *chunk, size_t i)
 {
     struct chunk *c = chunk;
     struct explained *e = &c->r->of[c->first + i];
     struct err err = ERR_INIT;
 
-    if (e->ok && !(explain_map(&e->what, c->map + i * c->pixels, &c->opened[i].plan, c->band, &err) &&
-                   write_pictures(c, i, &err) && write_json(c, i, &err)))
+    if (e->ok && !explain_map(&e->what, c->map + i * c->pixels, &c->opened[i].plan, c->band, &err))
         note_failure(e, &err);
-    image_release(&c->opened[i].image);
+}
+
+static bool ask(struct chunk *c, struct err *err)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct explained *e = &c->r->of[c->first + i];
+        c->opinions[i] = (struct opinions_case){.what = e->ok ? &e->what : NULL, .grey = &c->opened[i].grey};
+    }
+    return !c->adviser || opinions_ask(c->adviser, c->opinions, c->n, err);
+}
+
+static void write_one(void *chunk, size_t i)
+{
+    struct chunk *c = chunk;
+    struct opened *o = &c->opened[i];
+    struct explained *e = &c->r->of[c->first + i];
+    const struct explain_output output = {.folder = c->request->out,
+                                          .p = c->p,
+                                          .adviser = c->adviser,
+                                          .thresholds = c->band ? c->r->thresholds : NULL};
+    const struct explain_source from = {.file = &c->r->files.file[c->first + i],
+                                        .image = &o->image,
+                                        .sha256 = o->sha256,
+                                        .plan = &o->plan,
+                                        .map = c->map + i * c->pixels,
+                                        .what = &e->what,
+                                        .opinions = &c->opinions[i]};
+    struct err err = ERR_INIT;
+
+    if (e->ok && !explain_write(&output, &from, &err))
+        note_failure(e, &err);
+    image_release(&o->image);
+    image_release(&o->grey);
+    free(c->opinions[i].cam);
+    c->opinions[i].cam = NULL;
 }
 
 static bool explain_chunk(struct chunk *c, struct predictor *p, struct err *err)
@@ -149,6 +138,9 @@ static bool explain_chunk(struct chunk *c, struct predictor *p, struct err *err)
         return err_set(err, ERR_CANCELLED, "interrupted");
     parallel_each(c->n, read_one, c);
     if (!predictor_run(p, c->square, c->n, c->map, err))
+        return false;
+    parallel_each(c->n, judge_one, c);
+    if (!ask(c, err))
         return false;
     parallel_each(c->n, write_one, c);
     for (size_t i = c->first; i < c->first + c->n; i++) {
@@ -181,37 +173,13 @@ static bool explain_all(struct chunk *c, struct predictor *p, struct err *err)
     }
     if (count > 1)
         progress_end(&progress, ok ? NULL : "stopped");
-    for (size_t i = 0; i < CHUNK; i++)
+    for (size_t i = 0; i < CHUNK; i++) {
         image_release(&c->opened[i].image);
+        image_release(&c->opened[i].grey);
+        free(c->opinions[i].cam);
+    }
     free(c->square);
     free(c->map);
-    return ok;
-}
-
-static bool write_summary(const struct explain_results *r, const char *out, struct err *err)
-{
-    char *path = file_join(out, "summary.csv");
-    struct buf b = BUF_INIT;
-
-    buf_adds(&b, "path,verdict,score,regions,error\n");
-    for (size_t i = 0; i < r->done; i++) {
-        const struct explained *e = &r->of[i];
-        csv_put(&b, r->files.file[i].path);
-        csv_put(&b, e->ok ? explanation_verdict(&e->what) : "");
-        if (e->ok)
-            csv_putf(&b, "%.17g", e->what.score);
-        else
-            csv_put(&b, "");
-        if (e->ok)
-            csv_putf(&b, "%d", e->what.count);
-        else
-            csv_put(&b, "");
-        csv_put(&b, e->ok ? "" : e->error);
-        csv_put_end(&b);
-    }
-    const bool ok = file_write(path, b.data, b.len, err);
-    buf_release(&b);
-    free(path);
     return ok;
 }
 
@@ -223,7 +191,7 @@ static bool explain_and_list(struct chunk *c, struct predictor *p, struct err *e
 
     if (!all && (!err || err->kind != ERR_CANCELLED))
         return false;
-    if (!write_summary(c->r, out, err))
+    if (!explain_write_summary(c->r, out, err))
         return false;
     if (!all)
         err_set(err, ERR_CANCELLED, "interrupted: %zu of %zu images are done, %s/summary.csv lists them",
@@ -231,29 +199,42 @@ static bool explain_and_list(struct chunk *c, struct predictor *p, struct err *e
     return all;
 }
 
-/* Given, else guaranteed or chosen for these very weights, else published. */
-static bool find_thresholds(struct explain_results *r, const struct predictor *p, const struct band *given,
-                            struct err *err)
+/* The networks, and what their answers are cut at. */
+static bool open_networks(struct chunk *c, struct predictor *p, struct adviser *adviser, struct err *err)
 {
-    struct score_calibration c = SCORE_CALIBRATION_INIT;
-    struct thresholds t;
-    bool calibrated = false, found = false;
+    const struct explain_request *q = c->request;
+    const size_t images = c->r->files.count;
+    const struct predictor_options how = {.batch = images < CHUNK ? (int)images : CHUNK,
+                                          .backend = q->backend};
 
-    if (p->run.task != RUN_BLACK_BOX)
-        return true;
-    if (!given && (!score_calibration_read(&c, &p->run, p->weights_sha256, &calibrated, err) ||
-                   !thresholds_read(&t, p, &found, err)))
+    if (!predictor_load(p, &how, err) ||
+        !thresholds_in_force(&c->r->band, c->r->thresholds, p, q->given, err))
         return false;
-    r->band = given          ? *given
-              : c.guaranteed ? c.promise.band
-              : found        ? t.band
-                             : (struct band){PUBLISHED_LOW, PUBLISHED_HIGH};
-    snprintf(r->thresholds, sizeof r->thresholds, "%s",
-             given          ? "given"
-             : c.guaranteed ? "guaranteed by the run's validation part"
-             : found        ? "chosen on the run's validation part"
-                            : "published; none were chosen for this run");
-    score_calibration_release(&c);
+    c->band = *c->r->thresholds ? &c->r->band : NULL;
+    if (!q->classifier)
+        return true;
+    if (!adviser_open(adviser, q->classifier, &how, err))
+        return false;
+    c->adviser = adviser;
+    c->r->classifier_band = adviser->band;
+    snprintf(c->r->classifier_thresholds, THRESHOLDS_TEXT, "%s", adviser->thresholds);
+    return true;
+}
+
+static bool check_runs(const struct explain_request *q, const struct predictor *p, struct err *err)
+{
+    if (run_is_classifier(&p->run))
+        return err_set(
+            err, ERR_INPUT,
+            "%s is a classify run: it judges crops; a run with masks is wanted, and this one may be "
+            "asked for a second opinion (--classifier)",
+            q->run);
+    if (q->classifier && p->run.task != RUN_BLACK_BOX)
+        return err_set(
+            err, ERR_INPUT,
+            "%s is a %s run: it gives no opinion that a classifier's could stand beside; a black-box "
+            "run is wanted",
+            q->run, run_task_name(p->run.task));
     return true;
 }
 
@@ -261,24 +242,17 @@ bool explain(struct explain_results *out, const struct explain_request *request,
 {
     struct explain_results r = EXPLAIN_RESULTS_INIT;
     struct predictor p = PREDICTOR_INIT;
+    struct adviser adviser = ADVISER_INIT;
     struct chunk *c = mem_new(1, sizeof *c);
     bool ok = false;
 
-    if (!predictor_open(&p, request->run, err) ||
+    if (!predictor_open(&p, request->run, err) || !check_runs(request, &p, err) ||
         !explain_files_find(&r.files, request->path, request->paths, request->out, err) ||
         !file_make_folders(request->out, err))
         goto out;
     r.of = mem_new(r.files.count, sizeof *r.of);
-    const int batch = r.files.count < CHUNK ? (int)r.files.count : CHUNK;
-    if (!predictor_load(&p, &(struct predictor_options){.batch = batch, .backend = request->backend}, err) ||
-        !find_thresholds(&r, &p, request->given, err))
-        goto out;
-    *c = (struct chunk){.request = request,
-                        .r = &r,
-                        .p = &p,
-                        .band = *r.thresholds ? &r.band : NULL,
-                        .pixels = predictor_pixels(&p)};
-    if (!explain_and_list(c, &p, err))
+    *c = (struct chunk){.request = request, .r = &r, .p = &p, .pixels = predictor_pixels(&p)};
+    if (!open_networks(c, &p, &adviser, err) || !explain_and_list(c, &p, err))
         goto out;
     explain_results_release(out);
     *out = r;
@@ -287,6 +261,7 @@ bool explain(struct explain_results *out, const struct explain_request *request,
 out:
     free(c);
     predictor_close(&p);
+    adviser_close(&adviser);
     explain_results_release(&r);
     return ok;
 }

@@ -1,22 +1,23 @@
 #include "eval/overlay.h"
 
 #include "base/buf.h"
-#include "eval/predict.h"
+#include "base/mem.h"
+#include "eval/opinions.h"
+#include "eval/strip.h"
 #include "image/draw.h"
 #include "image/tone.h"
 #include "image/warp.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 /* The strongest colour is orange: the white end of the heat colours would hide the tissue. */
 #define STRONGEST .6f
 #define OPACITY   .35f
-enum { MIN_WIDTH = 320, WIDTH_A_SCALE = 400, SIDE_A_PIXEL = 500, MARGIN = 6 };
+enum { MIN_WIDTH = 320, SIDE_A_PIXEL = 500, CROP_SIDE = 448, GAP = 8 };
 
-static const struct draw_color BOX = {255, 255, 255}, DARK = {0, 0, 0}, OUTLINE = {255, 200, 60},
-                               STRIP = {24, 24, 28}, TEXT = {225, 225, 225}, FAINT_TEXT = {160, 160, 165};
+static const struct draw_color BOX = {255, 255, 255}, DARK = {0, 0, 0}, OUTLINE = {255, 200, 60};
 
 /* The verdict's word and colour. */
 struct headline {
@@ -24,47 +25,23 @@ struct headline {
     struct draw_color color;
 };
 
+static const struct headline VERDICT[ANSWER_COUNT] = {
+    [ANSWER_BENIGN] = {"BENIGN", {120, 200, 255}},
+    [ANSWER_UNCERTAIN] = {"UNCERTAIN - look at the marked places", {255, 210, 90}},
+    [ANSWER_MALIGNANT] = {"MALIGNANT", {255, 130, 90}}};
+
 static struct headline headline(const struct explanation *x)
 {
-    static const struct headline OF[ANSWER_COUNT] = {
-        [ANSWER_BENIGN] = {"BENIGN", {120, 200, 255}},
-        [ANSWER_UNCERTAIN] = {"UNCERTAIN - look at the marked places", {255, 210, 90}},
-        [ANSWER_MALIGNANT] = {"MALIGNANT", {255, 130, 90}}};
     static const struct headline NONE = {"No verdict: this run marks lesions, it does not judge them",
                                          {225, 225, 225}};
+    static const struct headline DIFFER = {"UNCERTAIN - the two networks disagree", {255, 210, 90}};
     static const struct headline NOWHERE = {"UNCERTAIN - no place stands out", {255, 210, 90}};
 
     if (!x->judged)
         return NONE;
-    return x->verdict == ANSWER_UNCERTAIN && x->count == 0 ? NOWHERE : OF[x->verdict];
-}
-
-/* Copies text to out, with a line break in place of a space wherever a line would be longer than columns. */
-static void wrap(struct buf *out, const char *text, size_t columns)
-{
-    size_t used = 0;
-
-    while (*text) {
-        const size_t word = strcspn(text, " ");
-        if (used > 0) {
-            const bool fits = used + 1 + word <= columns;
-            buf_adds(out, fits ? " " : "\n");
-            used = fits ? used + 1 : 0;
-        }
-        buf_add(out, text, word);
-        used += word;
-        text += word;
-        text += strspn(text, " ");
-    }
-}
-
-static int line_count(const char *text)
-{
-    int n = 1;
-
-    for (; *text; text++)
-        n += *text == '\n';
-    return n;
+    if (x->asked && x->opinions.accord == ACCORD_DIFFER)
+        return DIFFER;
+    return x->verdict == ANSWER_UNCERTAIN && x->count == 0 ? NOWHERE : VERDICT[x->verdict];
 }
 
 static void describe(struct buf *b, const struct explanation *x, const char *thresholds)
@@ -74,57 +51,16 @@ static void describe(struct buf *b, const struct explanation *x, const char *thr
         buf_addf(b, "; benign below %.6g, malignant above %.6g (%s).", x->band.low, x->band.high, thresholds);
     else
         buf_adds(b, ".");
+    if (x->asked) {
+        char why[OPINIONS_WHY];
+        opinions_why(&x->opinions, why);
+        buf_addf(b, " Two opinions: %s.", why);
+    }
     for (int i = 0; i < x->count; i++)
         buf_addf(b, "%s box %d %.1f%%", i == 0 ? " Share of the score:" : ",", i + 1,
                  100 * x->region[i].score_share);
     if (x->count > 0)
         buf_addf(b, ". Strongest colour: %.3g of 1.", (double)x->peak);
-}
-
-/* The three texts of the strip, wrapped. */
-struct strip {
-    struct buf head, body, foot;
-    int scale, height;
-};
-
-static void strip_make(struct strip *s, const struct explanation *x, const char *thresholds, int width)
-{
-    struct buf body = BUF_INIT;
-
-    s->scale = width > WIDTH_A_SCALE ? width / WIDTH_A_SCALE : 1;
-    const size_t columns = (size_t)((width - 2 * MARGIN * s->scale) / (DRAW_TEXT_WIDTH * s->scale));
-    describe(&body, x, thresholds);
-    wrap(&s->head, headline(x).text,
-         columns * (size_t)s->scale / (size_t)(s->scale + 1)); /* one size larger */
-    wrap(&s->body, body.data, columns);
-    wrap(&s->foot, EVAL_DISCLAIMER, columns);
-    s->height = 4 * MARGIN * s->scale +
-                DRAW_TEXT_HEIGHT * ((s->scale + 1) * line_count(s->head.data) +
-                                    s->scale * (line_count(s->body.data) + line_count(s->foot.data)));
-    buf_release(&body);
-}
-
-static void strip_release(struct strip *s)
-{
-    buf_release(&s->head);
-    buf_release(&s->body);
-    buf_release(&s->foot);
-}
-
-static void strip_draw(struct image *canvas, const struct strip *s, int top, struct draw_color head)
-{
-    const int gap = MARGIN * s->scale, line = DRAW_TEXT_HEIGHT * s->scale;
-    struct draw_text at = {gap, top + gap, s->scale + 1, head};
-
-    draw_fill(canvas, (struct image_box){0, top, canvas->width, canvas->height}, STRIP);
-    draw_text(canvas, &at, s->head.data);
-    at.y += DRAW_TEXT_HEIGHT * (s->scale + 1) * line_count(s->head.data) + gap;
-    at.scale = s->scale;
-    at.color = TEXT;
-    draw_text(canvas, &at, s->body.data);
-    at.y += line * line_count(s->body.data) + gap;
-    at.color = FAINT_TEXT;
-    draw_text(canvas, &at, s->foot.data);
 }
 
 /* A frame around the box, outside it where there is room, dark behind so that it shows on white, and its
@@ -177,12 +113,14 @@ bool overlay_draw(struct image *out, const struct explanation *x, const struct o
                   struct err *err)
 {
     struct image picture = IMAGE_INIT, canvas = IMAGE_INIT;
-    struct strip strip = {BUF_INIT, BUF_INIT, BUF_INIT, 0, 0};
+    struct buf body = BUF_INIT;
+    struct strip strip;
     const int height = from->image->height;
     const int width = from->image->width > MIN_WIDTH ? from->image->width : MIN_WIDTH;
     bool ok = false;
 
-    strip_make(&strip, x, from->thresholds, width);
+    describe(&body, x, from->thresholds);
+    strip_make(&strip, headline(x).text, body.data, width);
     if (height > IMAGE_MAX_SIDE - strip.height) {
         err_set(err, ERR_LIMIT, "no room for the text below an image of %d rows", height);
         goto out;
@@ -195,8 +133,59 @@ bool overlay_draw(struct image *out, const struct explanation *x, const struct o
     image_move(out, &canvas);
     ok = true;
 out:
+    buf_release(&body);
     strip_release(&strip);
     image_release(&picture);
+    image_release(&canvas);
+    return ok;
+}
+
+/* The crop's two pictures, both of side pixels on their longer side. */
+static bool crop_views(struct image view[2], const struct overlay_crop *from, int side, struct err *err)
+{
+    struct image map = IMAGE_INIT;
+    bool ok = cam_undo(&map, &from->cam, err) && cam_picture(&map, &map, err);
+    const int longer = from->crop->width > from->crop->height ? from->crop->width : from->crop->height;
+    const int width = (int)lrint(fmax(1, (double)from->crop->width * side / longer));
+    const int height = (int)lrint(fmax(1, (double)from->crop->height * side / longer));
+
+    ok = ok && image_resize(&view[0], from->crop, width, height, err) &&
+         image_resize(&map, &map, width, height, err) && image_copy(&view[1], &view[0], err);
+    if (ok) {
+        for (size_t i = 0; i < image_pixels(&map); i++) /* as strong as the strongest of a mask's map */
+            image_u8(&map)[i] = (uint8_t)((float)image_u8(&map)[i] * STRONGEST);
+        draw_heat(&view[1], &map, OPACITY);
+    }
+    image_release(&map);
+    return ok;
+}
+
+bool overlay_draw_crop(struct image *out, const struct overlay_crop *from, struct err *err)
+{
+    struct image view[2] = {IMAGE_INIT, IMAGE_INIT}, canvas = IMAGE_INIT;
+    struct strip strip;
+    char *head = mem_printf("Box %d: %s", from->number, answer_name(from->region->answer));
+    char *body =
+        mem_printf("The classifier calls this crop malignant with probability %.3g; benign below %.3g, "
+                   "malignant above %.3g (%s). Right: where that comes from (Grad-CAM).",
+                   from->region->malignant, from->band.low, from->band.high, from->thresholds);
+    bool ok = false;
+
+    strip_make(&strip, head, body, 2 * CROP_SIDE + GAP);
+    if (!crop_views(view, from, CROP_SIDE, err) ||
+        !image_new(&canvas, 2 * CROP_SIDE + GAP, view[0].height + strip.height, 3, IMAGE_U8, err))
+        goto out;
+    image_paste(&canvas, &view[0], (CROP_SIDE - view[0].width) / 2, 0);
+    image_paste(&canvas, &view[1], CROP_SIDE + GAP + (CROP_SIDE - view[1].width) / 2, 0);
+    strip_draw(&canvas, &strip, view[0].height, VERDICT[from->region->answer].color);
+    image_move(out, &canvas);
+    ok = true;
+out:
+    free(head);
+    free(body);
+    strip_release(&strip);
+    image_release(&view[0]);
+    image_release(&view[1]);
     image_release(&canvas);
     return ok;
 }

@@ -1,8 +1,10 @@
 #include "eval/thresholds.h"
 
 #include "base/log.h"
+#include "eval/calibrate.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,4 +80,32 @@ out:
     json_decref(json);
     free(path);
     return ok;
+}
+
+bool thresholds_in_force(struct band *band, char text[THRESHOLDS_TEXT], const struct predictor *p,
+                         const struct band *given, struct err *err)
+{
+    struct score_calibration c = SCORE_CALIBRATION_INIT;
+    struct fixed_thresholds fixed;
+    struct thresholds t;
+    bool calibrated = false, found = false;
+
+    *text = '\0';
+    if (!thresholds_fixed(&fixed, p->run.task))
+        return true;
+    if (!given && (!score_calibration_read(&c, &p->run, p->weights_sha256, &calibrated, err) ||
+                   !thresholds_read(&t, p, &found, err))) {
+        score_calibration_release(&c);
+        return false;
+    }
+    *band = given ? *given : c.guaranteed ? c.promise.band : found ? t.band : fixed.band;
+    if (given || c.guaranteed || found)
+        snprintf(text, THRESHOLDS_TEXT, "%s",
+                 given          ? "given"
+                 : c.guaranteed ? "guaranteed by the run's validation part"
+                                : "chosen on the run's validation part");
+    else
+        snprintf(text, THRESHOLDS_TEXT, "%s; none were chosen for this run", fixed.name);
+    score_calibration_release(&c);
+    return true;
 }
