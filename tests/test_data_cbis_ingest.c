@@ -583,6 +583,74 @@ static void calls_that_make_no_sense_are_told(void **state)
     assert_contains(err.text, "is not empty");
 }
 
+/* ---- genuine files of the archive ---- */
+
+static void copy_file(const char *from, const char *to)
+{
+    struct buf b = BUF_INIT;
+    struct err err = ERR_INIT;
+
+    must(file_read(&b, from, 0, &err), err);
+    write_quickly(to, b.data, b.len);
+    buf_release(&b);
+}
+
+static void want_same_picture(const char *dicom, const char *tiff)
+{
+    struct image a = IMAGE_INIT, b = IMAGE_INIT;
+    struct err err = ERR_INIT;
+
+    must(image_read(&a, dicom, &err), err);
+    must(image_read(&b, tiff, &err), err);
+    assert_int_equal(image_bytes(&a), image_bytes(&b));
+    assert_memory_equal(a.data, b.data, image_bytes(&a));
+    image_release(&a);
+    image_release(&b);
+}
+
+/* Two crops. By the official table the one of the mass, 000001.dcm, would be the mask. Films and the second
+ * table are made here. */
+static void genuine_files_are_recognised(void **state)
+{
+    static const char MASS[] =
+        SHARED_DATA_DIR "/dicom/cbis-ddsm/Mass-Training_P_00004_LEFT_CC_1__cropped__000001.dcm",
+                      CALC[] = SHARED_DATA_DIR
+                      "/dicom/cbis-ddsm/Calc-Training_P_00474_LEFT_MLO_1__cropped__1-207.dcm",
+                      OFFICIAL[] = SHARED_DATA_DIR "/cbis-ddsm-mass/mass_case_description_train_set.csv";
+    const struct made_row row = {"Calc-Training", "P_00474", "LEFT", "MLO", 9, 1, "BENIGN"};
+    const char *const tables[] = {OFFICIAL, in(*state, "calc_train.csv")};
+    const char *out = in(*state, "out");
+    const struct ingest_cbis how = {.source = in(*state, "download"),
+                                    .table = tables,
+                                    .tables = 2,
+                                    .folder = out,
+                                    .margin = .1,
+                                    .archive_crop = true};
+    struct image whole = film(1400, 1500, 3);
+    struct ingest_cbis_result r;
+    struct err err = ERR_INIT;
+
+    if (!file_exists(MASS) || !file_exists(CALC) || !file_exists(OFFICIAL)) {
+        image_release(&whole);
+        skip();
+    }
+    make_table(tables[1], &row, 1);
+    copy_file(MASS, in(*state, "download/000001.dcm"));
+    copy_file(CALC, in(*state, "download/1-207.dcm"));
+    make_dicom(in(*state, "download/a.dcm"), &(struct made_dicom){.patient = "Mass-Training_P_00004_LEFT_CC"},
+               &whole);
+    make_dicom(in(*state, "download/b.dcm"),
+               &(struct made_dicom){.patient = "Calc-Training_P_00474_LEFT_MLO"}, &whole);
+    must(ingest_cbis(&r, &how, &err), err);
+    assert_int_equal(r.counts.images, 2);
+    assert_int_equal(r.counts.with_region, 0);
+    want_audit(out, "000001.dcm", "used", "crop, 16 bits, 423 x 466");
+    want_audit(out, "1-207.dcm", "used", "crop, 16 bits, 1065 x 1129");
+    want_same_picture(MASS, in(out, "archive/Mass-Training_P_00004_LEFT_CC_1.tif"));
+    want_same_picture(CALC, in(out, "archive/Calc-Training_P_00474_LEFT_MLO_1.tif"));
+    image_release(&whole);
+}
+
 /* ---- real pictures in the archive's layout ---- */
 
 #define LAYOUT_TOOL SHARED_DATA_DIR "/../tools/make-cbis-tree"
@@ -654,6 +722,7 @@ int main(void)
         TEST(a_call_killed_at_any_moment_goes_on),
         TEST(another_call_begins_again),
         TEST(calls_that_make_no_sense_are_told),
+        TEST(genuine_files_are_recognised),
         TEST(a_tree_with_faults_is_right),
         TEST(a_clean_tree_is_right),
         TEST(a_corrupt_tree_loses_what_is_broken_only),
