@@ -1,5 +1,6 @@
 #include "train/source.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "data/loader.h"
 #include "train/ellipses.h"
@@ -79,15 +80,29 @@ static void data_free(void *self)
     free(d);
 }
 
+/* A lesion that nobody outlined would be taught as healthy tissue; a benign one is black to the black box
+ * anyway. */
+static bool teaches_wrong(const struct data_item *item, bool black_box)
+{
+    return !*item->mask && (item->label == LABEL_MALIGNANT || (item->label == LABEL_BENIGN && !black_box));
+}
+
 static bool open_part(struct loader *l, const struct source_data *how, enum data_part part, struct err *err)
 {
-    size_t *item = mem_new(how->split->count + 1, sizeof *item), n = 0;
+    size_t *item = mem_new(how->split->count + 1, sizeof *item), n = 0, left_out = 0;
     const char *what = part == PART_TRAIN ? "reading training images" : "reading validation images";
 
     for (size_t i = 0; i < how->split->count; i++) {
-        if (how->split->part[i] == part)
+        if (how->split->part[i] != part)
+            continue;
+        if (part == PART_TRAIN && teaches_wrong(&how->manifest->item[i], how->black_box))
+            left_out++;
+        else
             item[n++] = i;
     }
+    if (left_out)
+        log_warn("%zu training image%s left out: a lesion by the label, but no mask of it", left_out,
+                 left_out == 1 ? " is" : "s are");
     bool ok = loader_open(l, how->manifest, &how->prep, item, n, what, err);
     free(item);
     return ok;

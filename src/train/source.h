@@ -59,7 +59,8 @@ struct source_data {
     bool black_box; /* truth all black for everything but malignant */
 };
 
-/* Reads and prepares every training and validation image. */
+/* Reads and prepares every training and validation image. Training images whose label tells of a lesion that
+ * has no mask (benign ones not for a black box) are left out with a warning: their truth would be wrong. */
 bool source_open_data(struct source *out, const struct source_data *how, struct err *err);
 
 struct source_ellipses {
