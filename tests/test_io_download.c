@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/stop.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -276,6 +277,24 @@ static void test_two_at_once(void **state)
     fclose(f);
 }
 
+/* In a process of its own, for a request to stop is never taken back. */
+static void test_stopped(void **state)
+{
+    (void)state;
+    int status = 0;
+    const pid_t child = fork();
+    if (child == 0) {
+        struct err err = ERR_INIT;
+        stop_install();
+        raise(SIGINT);
+        const bool ok = get("whole", md5, &err);
+        _exit(!ok && err.kind == ERR_CANCELLED && !strncmp(err.text, "stopped after ", 14) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_false(file_exists(path));
+}
+
 static void test_no_such_folder(void **state)
 {
     (void)state;
@@ -307,6 +326,7 @@ int main(void)
         cmocka_unit_test_teardown(test_another_sum, clean),
         cmocka_unit_test_teardown(test_refused, clean),
         cmocka_unit_test_teardown(test_two_at_once, clean),
+        cmocka_unit_test_teardown(test_stopped, clean),
         cmocka_unit_test_teardown(test_no_such_folder, clean),
         cmocka_unit_test_teardown(test_nobody_there, clean),
     };

@@ -254,14 +254,12 @@ int cmd_weights(int argc, char **argv)
         .parser = parse,
         .args_doc = "show FILE\nfetch NAME [OUT.safetensors]\nimport FILE.h5 OUT.safetensors\n"
                     "export RUN|FILE.safetensors OUT.h5|OUT.onnx|OUT.safetensors",
-        .doc = "Weights of networks: what a file holds and which network it fits; published weights from the "
-               "web; "
-               "Keras' HDF5 files in and out; ONNX files out."
+        .doc = "Weights of networks: what a file holds and which network it fits; published weights from "
+               "the web; Keras' HDF5 files in and out; ONNX files out."
                "\vWhat is fetched is checked by its MD5 and kept in ~/.cache/clearmass/weights (or below "
-               "XDG_CACHE_HOME); a download that breaks off goes on with the same command. Proxies are taken "
-               "from the "
-               "environment (https_proxy). What is imported serves as 'train segment --init "
-               "OUT.safetensors'.\n" CLI_DISCLAIMER,
+               "XDG_CACHE_HOME); a download that breaks off goes on with the same command. Proxies are "
+               "taken from the environment (https_proxy). What is imported serves as --init of "
+               "'train'.\n" CLI_DISCLAIMER,
         .help_filter = add_published};
     struct arguments a = {.n_words = 0};
     struct err err = ERR_INIT;

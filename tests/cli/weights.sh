@@ -89,8 +89,13 @@ cut=$HERE/../../../shared/data/keras-h5/resnet50_notop_TRUNCATED_first1MiB.h5
 if [ -e "$cut" ]; then
     run weights import "$cut" out.safetensors
     refused "the genuine file cut short" "cut short: 1048576 bytes of"
+    run weights import "${cut%/*}/resnet50_partial_conv1_to_res3a_REAL.h5" out.safetensors
+    refused "the first layers of the genuine file" "like ResNet-50, but without a layer 'res3b_branch2a'"
+    must weights import "${cut%/*}/resnet50_partial_conv1_to_res3a_REAL.h5" out.safetensors --partial
+    holds "the first layers of the genuine file, wanted" err "76 layers were not in the file and have initial values"
+    rm out.safetensors
 else
-    echo "skipped: the genuine file cut short is not here"
+    echo "skipped: the genuine files are not here"
 fi
 
 # ---- Files as large as the published ones, made and read with h5py ----
