@@ -187,6 +187,29 @@ static void test_overlay(void **state)
     image_release(&out);
 }
 
+/* Two places so near that the frame of the first crosses the number of the second, which must stay whole. */
+static void test_overlay_numbers(void **state)
+{
+    (void)state;
+    enum { GROWN = 3, TAG = 20 };
+    struct image grey = flat(400, 400, IMAGE_U8, 80), out = IMAGE_INIT;
+    const struct prep_plan plan = {400, 400, SIZE, {0, 0, 400, 400}, {0, 0, SIZE, SIZE}};
+    float map[SIZE * SIZE] = {0};
+    struct err err = ERR_INIT;
+
+    fill(map, (struct image_box){4, 4, 20, 14}, .9f);
+    fill(map, (struct image_box){8, 15, 16, 20}, .8f);
+    const struct explanation x = explained(map, &plan, NULL);
+    assert_int_equal(x.count, 2);
+    const struct image_box first = x.region[0].box, second = x.region[1].box;
+    assert_true(first.y1 + GROWN > second.y0 - GROWN - TAG && first.y1 + GROWN < second.y0 - GROWN);
+    must(overlay_draw(&out, &x, &(struct overlay_source){&grey, map, &plan, NULL}, &err), err);
+    for (int y = second.y0 - GROWN - TAG; y < second.y0 - GROWN; y++) /* left of the digit */
+        assert_int_equal(pixel(&out, second.x0 - GROWN, y)[0], 255);
+    image_release(&grey);
+    image_release(&out);
+}
+
 static void test_overlay_of_a_narrow_image(void **state)
 {
     (void)state;
@@ -477,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_border_of_a_padded_square),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_overlay),
+        cmocka_unit_test(test_overlay_numbers),
         cmocka_unit_test(test_overlay_of_a_narrow_image),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_files_of_any_bytes),

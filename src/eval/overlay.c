@@ -63,27 +63,47 @@ static void describe(struct buf *b, const struct explanation *x, const char *thr
         buf_addf(b, ". Strongest colour: %.3g of 1.", (double)x->peak);
 }
 
-/* A frame around the box, outside it where there is room, dark behind so that it shows on white, and its
- * number. */
-static void draw_box(struct image *canvas, struct image_box box, int number, int pen)
+/* A frame lies outside its box where there is room. */
+static struct image_box frame_around(const struct image *canvas, struct image_box box, int pen)
 {
-    char text[12];
-    const int grow = 3 * pen, scale = pen + 1;
+    const int grow = 3 * pen;
     struct image_box b = {box.x0 - grow, box.y0 - grow, box.x1 + grow, box.y1 + grow};
 
     b.x0 = b.x0 < 0 ? 0 : b.x0;
     b.y0 = b.y0 < 0 ? 0 : b.y0;
     b.x1 = b.x1 > canvas->width ? canvas->width : b.x1;
     b.y1 = b.y1 > canvas->height ? canvas->height : b.y1;
-    draw_rectangle(canvas, b, 2 * pen, DARK);
-    draw_rectangle(canvas, b, pen, BOX);
+    return b;
+}
+
+/* Dark behind, so that it shows on white. */
+static void draw_frame(struct image *canvas, struct image_box frame, int pen)
+{
+    draw_rectangle(canvas, frame, 2 * pen, DARK);
+    draw_rectangle(canvas, frame, pen, BOX);
+}
+
+/* Above the frame, else inside it. */
+static void draw_number(struct image *canvas, struct image_box frame, int number, int pen)
+{
+    char text[12];
+    const int scale = pen + 1;
+
     snprintf(text, sizeof text, "%d", number);
     const int w = draw_text_width(text, scale) + 2 * scale, h = DRAW_TEXT_HEIGHT * scale + scale;
-    int x = b.x0, y = b.y0 - h; /* above the box, else inside it */
-    y = y < 0 ? b.y0 : y;
-    x = x + w > canvas->width ? canvas->width - w : x;
+    const int x = frame.x0 + w > canvas->width ? canvas->width - w : frame.x0;
+    const int y = frame.y0 - h < 0 ? frame.y0 : frame.y0 - h;
     draw_fill(canvas, (struct image_box){x, y, x + w, y + h}, BOX);
     draw_text(canvas, &(struct draw_text){x + scale, y + scale, scale, DARK}, text);
+}
+
+/* The first on top; numbers above all frames, so that each can be read. */
+static void draw_regions(struct image *canvas, const struct explanation *x, int pen)
+{
+    for (int i = x->count; i-- > 0;)
+        draw_frame(canvas, frame_around(canvas, x->region[i].box, pen), pen);
+    for (int i = x->count; i-- > 0;)
+        draw_number(canvas, frame_around(canvas, x->region[i].box, pen), i + 1, pen);
 }
 
 static bool draw_map(struct image *canvas, const struct explanation *x, const struct overlay_source *from,
@@ -103,8 +123,7 @@ static bool draw_map(struct image *canvas, const struct explanation *x, const st
     draw_contour(canvas, &map,
                  &(struct draw_contour){
                      .threshold = x->cut * (STRONGEST / x->peak), .thickness = pen, .color = OUTLINE});
-    for (int i = x->count; i-- > 0;) /* the first on top */
-        draw_box(canvas, x->region[i].box, i + 1, pen);
+    draw_regions(canvas, x, pen);
     image_release(&map);
     return true;
 }
