@@ -548,6 +548,35 @@ static void the_diary_has_a_panel_for_every_epoch(void **state)
     free(page);
 }
 
+static void a_classifiers_diary_tells_probabilities(void **state)
+{
+    const struct place *p = *state;
+    struct err err = ERR_INIT;
+    char *page;
+
+    put(p->run, "run.json",
+        "{\"format\": \"clearmass-run-1\", \"task\": \"classify\", \"train\": {\"norm\": \"keras\", "
+        "\"unfreeze\": \"none\", "
+        "\"frozen_norm\": \"keras224\"}, \"state\": {\"best_epoch\": 2}}");
+    put(p->run, "log.csv",
+        "epoch,acc,loss,lr,val_acc,val_loss,val_auc,seconds\n0,.5,.7,.01,.6,.69,.55,1\n1,.6,.6,.01,.75,.5,."
+        "8125,1\n");
+    put(p->run, "cases.csv", "epoch,case,id,label,score\n0,0,x_1,malignant,.25\n1,0,x_1,malignant,.875\n");
+    put_picture(p->run, "epochs/epoch-001.png", false, 200);
+    assert_true(diary_write(p->run, &err));
+    page = page_of(p->run, "diary.html");
+    assert_ptr_equal(tags_fault(page), NULL);
+    has(page, "telling malignant from benign crops");
+    has(page, "validation accuracy <b>0.6</b>");
+    has(page, "<td class=\"n\">0.875</td>");
+    has(page, "the last layer alone; the backbone stays as it began.");
+    has(page, "as Keras 2.1.3 to 2.2.4 did");
+    has(page, "P(malignant) of each case shown");
+    has_not(page, "Dice");
+    has_not(page, "sum of the");
+    free(page);
+}
+
 static void the_published_statistics_are_named(void **state)
 {
     const struct place *p = *state;
@@ -610,6 +639,7 @@ int main(void)
         TEST(the_page_goes_where_it_is_asked_to),
         TEST(the_history_is_read),
         TEST(the_diary_has_a_panel_for_every_epoch),
+        TEST(a_classifiers_diary_tells_probabilities),
         TEST(the_published_statistics_are_named),
         TEST(a_long_run_shows_a_part_of_its_panels),
     };

@@ -29,6 +29,10 @@ static void test_values_by_hand(void **state)
     /* cross-entropies ln 2, -log(1 - 1e-7), -log(.75), -log(1 - 1e-7) */
     double bce = (log(2) - log(.75) + 2e-7) / 4;
     assert_float_equal(loss_find("bce-dice")->measure(t, p, 4, NULL), bce - 4 / 4.75, 2e-8);
+    /* two items of two classes, the second of weight 3: (-ln .5 - 3 ln .8) / 2 */
+    const float class[4] = {1, 0, 0, 3}, said[4] = {.5f, .5f, .2f, .8f};
+    assert_float_equal(loss_find("cross-entropy")->measure(class, said, 4, NULL), (log(2) - 3 * log(.8)) / 2,
+                       1e-7);
     assert_null(loss_find("mse"));
 }
 
@@ -56,7 +60,7 @@ static void check_gradient(const char *name, const float *t, const float *p, siz
 static void test_gradients(void **state)
 {
     (void)state;
-    static const char *const NAMES[] = {"dice", "generalised-dice", "bce-dice"};
+    static const char *const NAMES[] = {"dice", "generalised-dice", "bce-dice", "cross-entropy"};
     float t[512], p[512], none[512] = {0};
     struct rng r = rng_at(1, RNG_TEST, 0, 0);
 
@@ -64,7 +68,7 @@ static void test_gradients(void **state)
         t[i] = i % 7 == 0 ? (float)rng_uniform(&r) : i % 3 == 0; /* soft edges, as augmentation makes them */
         p[i] = (float)rng_between(&r, 0.1, 0.9);
     }
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 4; k++) {
         check_gradient(NAMES[k], t, p, 512);
         check_gradient(NAMES[k], none, p, 512);
     }
@@ -78,6 +82,10 @@ static void test_saturated_outputs(void **state)
     float all[2], dice[2];
     double loss = loss_find("bce-dice")->measure(t, p, 2, all);
     loss_find("dice")->measure(t, p, 2, dice);
+    const float none[2] = {1, 0}, sure[2] = {0, 1};
+    assert_float_equal(loss_find("cross-entropy")->measure(none, sure, 2, all), -log(1e-7), 1e-5);
+    assert_true(all[0] == 0 && all[1] == 0);
+    loss_find("bce-dice")->measure(t, p, 2, all);
     /* the float next to 1 - 1e-7 is 1 - 2^-23 */
     assert_float_equal(loss, (-log(1e-7) - log(0x1p-23)) / 2 - 1.0 / 3, 1e-6);
     assert_memory_equal(all, dice, sizeof all);

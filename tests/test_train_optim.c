@@ -146,6 +146,58 @@ static void test_leaves_statistics_and_frozen_layers_alone(void **state)
     free(grad);
 }
 
+/* Rate .5, decay 1, momentum .5, gradients 1 and 2, all binary fractions, so that nothing is rounded. Rates
+ * .5 and .25. Nesterov: v1 = -.5, p1 = -.25 - .5 = -.75; v2 = -.25 - .5 = -.75, p2 = -.75 - .375 - .5 =
+ * -1.625. Without nesterov: p1 = -.5, p2 = -.5 - .75 = -1.25. */
+static void test_sgd_to_the_last_digit(void **state)
+{
+    static const float EXPECTED[2][2] = {{-.5f, -1.25f}, {-.75f, -1.625f}};
+
+    (void)state;
+    for (int nesterov = 0; nesterov < 2; nesterov++) {
+        struct nn_graph g = NN_GRAPH_INIT;
+        build(&g, false);
+        struct optim o = {.kind = OPTIM_SGD,
+                          .learning_rate = .5,
+                          .decay = 1,
+                          .momentum = .5,
+                          .nesterov = nesterov,
+                          .graph = &g};
+        float *p = mem_new(g.n_values, sizeof *p), *grad = mem_new(g.n_values, sizeof *grad);
+        optim_init(&o);
+        for (int step = 0; step < 2; step++) {
+            grad[0] = (float)(step + 1);
+            optim_step(&o, p, grad);
+            assert_true(p[0] == EXPECTED[nesterov][step]);
+        }
+        optim_release(&o);
+        nn_graph_release(&g);
+        free(p);
+        free(grad);
+    }
+}
+
+/* A part of the network with a tenth of the rate moves as with that rate alone. */
+static void test_a_rate_of_its_own_for_a_part(void **state)
+{
+    (void)state;
+    struct nn_graph g = NN_GRAPH_INIT;
+    build(&g, false);
+    double factor[6] = {1, .25, 1, 1, 1, 1};
+    struct optim o = {.kind = OPTIM_SGD, .learning_rate = 1, .graph = &g, .factor = factor};
+    float *p = mem_new(g.n_values, sizeof *p), *grad = mem_new(g.n_values, sizeof *grad);
+    optim_init(&o);
+    assert_int_equal(g.n_slots, 6);
+    for (size_t i = 0; i < g.n_values; i++)
+        grad[i] = 1;
+    optim_step(&o, p, grad);
+    assert_true(p[g.slot[0].offset] == -1 && p[g.slot[1].offset] == -.25f && p[g.slot[2].offset] == -1);
+    optim_release(&o);
+    nn_graph_release(&g);
+    free(p);
+    free(grad);
+}
+
 static void test_threads_do_not_matter(void **state)
 {
     (void)state;
@@ -194,6 +246,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_first_adam_step_by_hand),
+        cmocka_unit_test(test_sgd_to_the_last_digit),
+        cmocka_unit_test(test_a_rate_of_its_own_for_a_part),
         cmocka_unit_test(test_leaves_statistics_and_frozen_layers_alone),
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_plateau),

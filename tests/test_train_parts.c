@@ -31,6 +31,13 @@ static void test_overlap_by_hand(void **state)
     assert_true(o.score > 2.9e-30 && o.score < 3.1e-30);
 }
 
+static void test_accuracy_by_hand(void **state)
+{
+    (void)state;
+    const float t[8] = {1, 0, .05f, .95f, 0, 2, 1, 0}, p[8] = {.6f, .4f, .6f, .4f, .1f, .9f, .5f, .5f};
+    assert_true(metrics_accuracy(t, p, 8, 2) == .75); /* of equals the first counts */
+}
+
 static void test_auc_counts_pairs(void **state)
 {
     (void)state;
@@ -346,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_overlap_by_hand),
+        cmocka_unit_test(test_accuracy_by_hand),
         cmocka_unit_test(test_auc_counts_pairs),
         cmocka_unit_test(test_feed_keeps_order),
         cmocka_unit_test(test_statistics_of_the_first_layer),

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* More panels than this make a page that a browser opens slowly; of longer runs evenly spread ones are shown,
  * with the best and the last. */
@@ -85,10 +86,12 @@ static void caption(struct buf *b, const struct history *h, size_t row, double b
     } PARTS[] = {
         {HISTORY_LOSS, "training loss"},
         {HISTORY_DICE_COEF, "training Dice (soft)"},
+        {HISTORY_ACC, "training accuracy"},
         {HISTORY_VAL_LOSS, "validation loss"},
         {HISTORY_VAL_DICE_COEF, "validation Dice (soft)"},
         {HISTORY_VAL_DICE, "Dice cut at .5"},
         {HISTORY_VAL_IOU, "IoU"},
+        {HISTORY_VAL_ACC, "validation accuracy"},
         {HISTORY_VAL_AUC, "AUC"},
         {HISTORY_LR, "learning rate"},
         {HISTORY_SECONDS, "seconds"},
@@ -189,6 +192,19 @@ static void write_slider(struct buf *b, size_t count)
              count - 1, count - 1);
 }
 
+static void write_legend(struct buf *b, const struct history *h)
+{
+    buf_adds(b, "<p class=\"note noprint\">Slider, Play, or the arrow keys go through the epochs. ");
+    buf_adds(
+        b,
+        history_is_classifier(h)
+            ? "The bar under a crop is the probability of malignant, its mark .5; "
+              "<span class=\"key\" style=\"border-color:#00c896\"></span>the likelier class is the true one"
+              "<span class=\"key\" style=\"border-color:#ff8c00\"></span>it is not.</p>\n"
+            : "Outlines:<span class=\"key\" style=\"border-color:#00c896\"></span>truth"
+              "<span class=\"key\" style=\"border-color:#ff8c00\"></span>prediction cut at .5.</p>\n");
+}
+
 static bool write_panels(struct buf *b, const struct history *h, const json_t *run, const char *folder,
                          struct err *err)
 {
@@ -211,10 +227,7 @@ static bool write_panels(struct buf *b, const struct history *h, const json_t *r
         buf_adds(b, "</figure>\n");
     }
     if (p.count > 0)
-        buf_adds(b,
-                 "<p class=\"note noprint\">Slider, Play, or the arrow keys go through the epochs. Outlines:"
-                 "<span class=\"key\" style=\"border-color:#00c896\"></span>truth"
-                 "<span class=\"key\" style=\"border-color:#ff8c00\"></span>prediction cut at .5.</p>\n");
+        write_legend(b, h);
     panels_release(&p);
     return ok;
 }
@@ -250,14 +263,41 @@ static void write_summary(struct buf *b, const json_t *run)
     html_text(b, source_task(run));
     buf_adds(b, ".</p>\n");
     write_progress(b, run);
+    if (strcmp(source_text(run, "task"), "classify") == 0) {
+        buf_adds(b, "<p><b>Trained:</b> ");
+        html_text(b, source_trained(run));
+        buf_adds(b, "</p>");
+    }
     buf_adds(b, "<p><b>Batch norm:</b> ");
     html_text(b, source_norm(run));
     buf_adds(b, "</p></div>\n");
 }
 
+static void write_crops(struct buf *b, const struct history *h)
+{
+    buf_adds(b, "<div class=\"wide\"><table><caption>The crops shown, as of the last "
+                "epoch</caption><thead><tr><th>case"
+                "</th><th>id</th><th>label</th><th class=\"n\">P(malignant)</th></tr></thead><tbody>\n");
+    for (size_t i = 0; i < h->n_cases; i++) {
+        const struct history_case *c = &h->cases[i];
+        if (!c->id)
+            continue;
+        buf_addf(b, "<tr><td>%zu</td><td>", i + 1);
+        html_text(b, c->id);
+        buf_adds(b, "</td><td>");
+        html_text(b, c->label);
+        buf_adds(b, "</td><td class=\"n\">");
+        html_number(b, c->score[c->n - 1], 3);
+        buf_adds(b, "</td></tr>\n");
+    }
+    buf_adds(b, "</tbody></table></div>\n");
+}
+
 static void write_cases(struct buf *b, const struct history *h)
 {
-    if (h->n_cases == 0)
+    if (h->n_cases > 0 && history_is_classifier(h))
+        write_crops(b, h);
+    if (h->n_cases == 0 || history_is_classifier(h))
         return;
     buf_adds(b, "<div class=\"wide\"><table><caption>The cases shown, as of the last "
                 "epoch</caption><thead><tr><th>case</th><th>id</th>"

@@ -7,8 +7,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char *const COLUMN[HISTORY_COLUMNS] = {
-    "dice_coef", "loss", "lr", "val_dice_coef", "val_loss", "val_dice", "val_iou", "val_auc", "seconds"};
+static const char *const COLUMN[HISTORY_COLUMNS] = {"dice_coef", "loss",     "lr",      "val_dice_coef",
+                                                    "val_loss",  "val_dice", "val_iou", "val_auc",
+                                                    "acc",       "val_acc",  "seconds"};
 
 /* Empty is NAN; so are the nan and inf that a diverged run writes. */
 static bool number(const struct csv *t, size_t row, const char *column, double *out, struct err *err)
@@ -119,6 +120,11 @@ void history_release(struct history *h)
         free(h->cases[i].score);
     }
     *h = (struct history){0};
+}
+
+bool history_is_classifier(const struct history *h)
+{
+    return history_has(h, HISTORY_ACC);
 }
 
 bool history_has(const struct history *h, enum history_column column)

@@ -16,6 +16,8 @@ enum history_column {
     HISTORY_VAL_DICE, /* mean Dice of masks cut at .5, non-empty truths */
     HISTORY_VAL_IOU,
     HISTORY_VAL_AUC,
+    HISTORY_ACC, /* accuracy of a classifier, training */
+    HISTORY_VAL_ACC,
     HISTORY_SECONDS,
     HISTORY_COLUMNS
 };
@@ -27,8 +29,8 @@ struct history_case {
     char *id, *label;
     size_t n;
     double *epoch; /* [n] from 1 */
-    double *dice;  /* [n] NAN where the truth is empty */
-    double *score; /* [n] */
+    double *dice;  /* [n] NAN where the truth is empty, and in a classifier's run */
+    double *score; /* [n] sum of the mask, or a classifier's P(malignant) */
 };
 
 struct history {
@@ -43,6 +45,9 @@ struct history {
  * replaced on success. */
 bool history_read(struct history *out, const char *run_folder, struct err *err);
 void history_release(struct history *h);
+
+/* True for a classifier's run: it has accuracies and no Dice. */
+bool history_is_classifier(const struct history *h);
 
 /* True when the column has a number in any epoch. */
 bool history_has(const struct history *h, enum history_column column);

@@ -217,9 +217,24 @@ const char *source_task(const json_t *run)
         {"segment", "segmentation: outlining lesions, benign and malignant alike"},
         {"black-box", "black-box classification: outlining malignant lesions, with an all-black truth for "
                       "every other image"},
+        {"classify", "classification: telling malignant from benign crops"},
     };
 
     return look_up(TASKS, sizeof TASKS / sizeof *TASKS, source_text(run, "task"));
+}
+
+const char *source_trained(const json_t *run)
+{
+    static const struct words PARTS[] = {
+        {"none", "the last layer alone; the backbone stays as it began."},
+        {"5", "the last layer and stage 5; the stages before stay as they began."},
+        {"4", "the last layer and stages 4 and 5; the stages before stay as they began."},
+        {"3", "the last layer and stages 3 to 5; the first two stay as they began."},
+        {"2", "all but the first convolution."},
+        {"all", "the whole network."},
+    };
+
+    return look_up(PARTS, sizeof PARTS / sizeof *PARTS, source_text(run, "train.unfreeze"));
 }
 
 const char *source_norm(const json_t *run)
@@ -235,5 +250,19 @@ const char *source_norm(const json_t *run)
         {"", "Which batch norm statistics were used is not recorded."},
     };
 
+    static const struct words FROZEN[] = {
+        {"inference", "Layers that were not trained normalised by the statistics they began with."},
+        {"keras224", "Layers that were not trained normalised by the statistics of the batch in training, "
+                     "and by those they began "
+                     "with in the validation shown here, as Keras 2.1.3 to 2.2.4 did: the last layer is "
+                     "validated on other "
+                     "features than it learnt from."},
+    };
+    const char *frozen = source_text(run, "train.frozen_norm"),
+               *unfreeze = source_text(run, "train.unfreeze");
+    const bool all = !*frozen || !strcmp(unfreeze, "all");
+
+    if (!all && (!strcmp(unfreeze, "none") || !strcmp(frozen, "keras224")))
+        return look_up(FROZEN, sizeof FROZEN / sizeof *FROZEN, frozen);
     return look_up(NORMS, sizeof NORMS / sizeof *NORMS, source_text(run, "train.norm"));
 }

@@ -47,5 +47,7 @@ char *source_folder_name(const char *folder);
 const char *source_task(const json_t *run);
 /* Which batch norm statistics the validation used, as a sentence. */
 const char *source_norm(const json_t *run);
+/* What of a classifier's network was trained, in words. */
+const char *source_trained(const json_t *run);
 
 #endif
