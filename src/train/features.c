@@ -80,12 +80,13 @@ static bool one_pass(struct backbone *b, const struct feature_source *f, enum so
     return !stop_requested();
 }
 
-static void build(struct nn_graph *g, const struct run *r)
+static void build(struct nn_graph *g, const struct features_job *job)
 {
+    const struct run *r = job->run;
     struct model_options options = r->options;
 
     options.classes = MODEL_NO_HEAD;
-    model_build(r->model, g, (struct nn_shape){r->channels, r->prep.size, r->prep.size}, &options);
+    model_build(job->model, g, (struct nn_shape){r->channels, r->prep.size, r->prep.size}, &options);
 }
 
 static bool compute(struct feature_source *f, const struct features_job *job, struct err *err)
@@ -93,7 +94,7 @@ static bool compute(struct feature_source *f, const struct features_job *job, st
     struct backbone b = {.graph = NN_GRAPH_INIT, .exec = NN_EXEC_INIT, .batch = (size_t)job->batch};
     const struct nn_compile how = {.batch = job->batch, .mode = NN_INFER};
 
-    build(&b.graph, job->run);
+    build(&b.graph, job);
     bool ok = nn_exec_init(&b.exec, job->backend, &b.graph, &how, err);
     if (ok) {
         b.exec.backend->set(b.exec.self, job->values);
@@ -116,9 +117,9 @@ static void make_key(char key[FILE_SHA256_TEXT], const struct features_job *job)
     struct nn_graph g = NN_GRAPH_INIT;
     char weights[FILE_SHA256_TEXT];
     json_t *options = json_object();
-    const struct model_told told = {r->model, {r->channels, r->prep.size, r->prep.size}, r->options};
+    const struct model_told told = {job->model, {r->channels, r->prep.size, r->prep.size}, r->options};
 
-    build(&g, r);
+    build(&g, job);
     file_sha256_bytes(job->values, g.n_values * sizeof *job->values, weights);
     model_tell(options, &told);
     char *network = json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
@@ -184,11 +185,11 @@ static bool read_or_compute(struct feature_source *f, const struct features_job 
     return ok;
 }
 
-static int width_of(const struct run *r)
+static int width_of(const struct features_job *job)
 {
     struct nn_graph g = NN_GRAPH_INIT;
 
-    build(&g, r);
+    build(&g, job);
     int width = g.node[g.n_nodes - 1].shape.c;
     nn_graph_release(&g);
     return width;
@@ -196,7 +197,7 @@ static int width_of(const struct run *r)
 
 bool features_open(struct source *images, const struct features_job *job, struct err *err)
 {
-    const int width = width_of(job->run);
+    const int width = width_of(job);
     struct feature_source *f = mem_new(1, sizeof *f);
 
     *f = (struct feature_source){.images = *images, .width = (size_t)width};

@@ -11,9 +11,10 @@
 #include "train/source.h"
 
 struct features_job {
-    const struct run *run; /* its folder, network, options and input */
-    const float *values;   /* of the whole network: those of the backbone come first */
-    const char *items;     /* text that tells the items and their order: files' hashes, labels */
+    const struct run *run; /* its folder, options and input */
+    const struct model *model;
+    const float *values; /* of the whole network: those of the backbone come first */
+    const char *items;   /* text that tells the items and their order: files' hashes, labels */
     const struct nn_backend *backend;
     int batch;
 };

@@ -104,9 +104,9 @@ static bool open_classifier(struct network *n, const struct train_job *job, cons
                             struct err *err)
 {
     struct model_weights w = MODEL_WEIGHTS_INIT;
-    const char *path = start->path;
+    const char *init = start->own ? NULL : start->init;
 
-    if (path && (!model_weights_read(&w, path, job->model, err) || !check_channels(&w, job, path, err))) {
+    if (init && (!model_weights_read(&w, init, job->model, err) || !check_channels(&w, job, init, err))) {
         model_weights_release(&w);
         return false;
     }
@@ -114,9 +114,8 @@ static bool open_classifier(struct network *n, const struct train_job *job, cons
     n->options.classes = RUN_CLASSES;
     n->options.narrow_pool |= job->narrow_pool;
     build(n, job);
-    int missing = path ? model_weights_copy(&w, &n->whole, n->values) : 0;
-    if (missing > 0)
-        log_info("%s: the head begins with initial values", path);
+    if (init && model_weights_copy(&w, &n->whole, n->values) > 0)
+        log_info("%s: the head begins with initial values", init);
     model_weights_release(&w);
     return true;
 }
@@ -124,8 +123,14 @@ static bool open_classifier(struct network *n, const struct train_job *job, cons
 bool network_open(struct network *n, const struct train_job *job, const struct network_start *start,
                   struct err *err)
 {
-    if (job->task == RUN_CLASSIFY)
-        return open_classifier(n, job, start, err);
-    build(n, job);
-    return !start->path || checkpoint_read(start->path, &n->whole, n->values, NULL, 0, NULL, err);
+    const char *path = start->own;
+
+    if (job->task == RUN_CLASSIFY) {
+        if (!open_classifier(n, job, start, err))
+            return false;
+    } else {
+        build(n, job);
+        path = path ? path : start->init;
+    }
+    return !path || checkpoint_read(path, &n->whole, n->values, NULL, 0, NULL, err);
 }

@@ -26,8 +26,9 @@ struct network {
     }
 
 struct network_start {
-    const char *path;                    /* weights; NULL: Keras' initial values */
-    const struct model_options *options; /* of a run that goes on; NULL: those that path tells */
+    const char *init;                    /* weights of any kind; NULL: Keras' initial values */
+    const char *own;                     /* a checkpoint of the run itself, instead of init; NULL: none */
+    const struct model_options *options; /* of a run that goes on; NULL: those that init tells */
 };
 
 /* Builds the network, freezes what is not trained, and gives it its first numbers. A classifier takes

@@ -232,15 +232,17 @@ static bool has_file(const struct trainer *t, const char *name)
     return yes;
 }
 
-/* The numbers the run begins with; those it goes on with, as far as the last checkpoint leaves them out. */
+/* The numbers the run begins with. Going on, last.safetensors tells them, but for a backbone that never
+ * changes.
+ */
 static bool open_network(struct trainer *t, struct err *err)
 {
-    const bool begun = !t->folder.fresh && has_file(t, "last.safetensors");
-    char *best = t->folder.fresh ? NULL : run_path(&t->folder.run, "best.safetensors");
-    const struct network_start start = {.path = !begun                         ? t->folder.init_path
-                                                : t->job->task == RUN_CLASSIFY ? best
-                                                                               : NULL,
-                                        .options = t->folder.fresh ? NULL : &t->folder.run.options};
+    const bool fresh = t->folder.fresh, begun = !fresh && has_file(t, "last.safetensors");
+    const bool cached = t->job->task == RUN_CLASSIFY && train_caches(&t->job->options);
+    char *best = begun && cached ? run_path(&t->folder.run, "best.safetensors") : NULL;
+    const struct network_start start = {.init = begun ? NULL : t->folder.init_path,
+                                        .own = best,
+                                        .options = fresh ? NULL : &t->folder.run.options};
     bool ok = network_open(&t->net, t->job, &start, err);
 
     t->values = ok ? network_learnt(&t->net) : NULL;
@@ -294,6 +296,7 @@ static bool cache_features(struct trainer *t, struct err *err)
         return true;
     tell_crops(&items, t);
     const struct features_job job = {.run = &t->folder.run,
+                                     .model = t->job->model,
                                      .values = t->net.values,
                                      .items = items.data,
                                      .backend = t->job->backend,
