@@ -106,6 +106,17 @@ static void test_validation(void **state)
     expect(r, "overlap.soft_batch_dice", soft_dice_of_4_and_1(), 1e-5);
     expect(r, "score.auc", 5. / 6, 1e-12); /* of 6 pairs only 30 under 40 is wrong */
     assert_true(json_array_size(at(r, "score.roc")) == 6);
+    /* malignant lesions: m1's is half of its mark, m2's is elsewhere; the benign marks are false */
+    expect_text(r, "froc.lesions_of", "malignant");
+    expect(r, "froc.lesions", 2, 0);
+    expect(r, "froc.found", 1, 0);
+    expect(r, "froc.false_marks", 3, 0);
+    expect(r, "froc.images", 5, 0);
+    expect(r, "froc.at.0.sensitivity.value", .5, 0); /* the largest sum is m1's */
+    expect(r, "precision_recall.chance", .4, 1e-15);
+    expect(r, "precision_recall.average_precision.value", (1 + 2. / 3) / 2, 1e-12);
+    expect(r, "levels.0.auc.value", 5. / 6, 1e-12);
+    expect(r, "decisions.1.intervals.f1.value", json_number_value(at(r, "decisions.1.f1")), 0);
 }
 
 static void test_decisions_on_validation(void **state)

@@ -28,6 +28,8 @@ struct chunk {
 
 void cases_release(struct cases *c)
 {
+    for (size_t i = 0; i < c->count; i++)
+        marks_release(&c->of[i].marks);
     free(c->of);
     *c = (struct cases)CASES_INIT;
 }
@@ -95,12 +97,17 @@ static bool finish_case(void *chunk, size_t i, struct err *err)
     struct chunk *c = chunk;
     struct eval_case *k = &c->of[i];
     const float *map = c->map + i * c->pixels;
+    uint8_t *truth = c->truth + i * c->pixels;
     struct image mask = IMAGE_INIT;
 
     if (!k->read)
         return true;
     k->score = map_score(map, c->pixels);
-    k->overlap = overlap_measure(map, c->truth + i * c->pixels, c->pixels);
+    k->overlap = overlap_measure(map, truth, c->pixels);
+    if (c->p->run.task == RUN_BLACK_BOX && k->label != LABEL_MALIGNANT)
+        memset(truth, 0, c->pixels); /* as it was taught */
+    if (!marks_find(&k->marks, map, truth, c->prep->size, err))
+        return false;
     char *name = mem_printf("%s/%s.png", c->folder, k->id);
     bool ok = map_image(&mask, &c->plan[i], map, err) && png_write(name, &mask, err);
     free(name);

@@ -4,6 +4,7 @@
 #define CLEARMASS_EVAL_CASES_H
 
 #include "data/crops.h"
+#include "eval/froc.h"
 #include "eval/overlap.h"
 #include "eval/predict.h"
 
@@ -16,6 +17,8 @@ struct eval_case {
     bool read;                     /* false: error says why, and the numbers below mean nothing */
     double score;                  /* sum of the map, or the probability of malignant */
     struct overlap_counts overlap; /* of a map, against the true mask, at the network's size */
+    struct marks marks;            /* owned: marks and lesions of a map; of a run that judges, only malignant
+                                      images have lesions */
     struct cam_agreement cam;      /* of a classifier's Grad-CAM, where the lesion's place is known */
     char error[256];
 };

@@ -3,6 +3,7 @@
 #include "base/csv.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "eval/measures.h"
 #include "eval/result_parts.h"
 #include "eval/roc.h"
 
@@ -34,45 +35,39 @@ void result_scores_release(struct result_scores *s)
     *s = (struct result_scores){NULL, NULL, 0};
 }
 
-struct named_patient {
-    const char *patient;
-    size_t at;
-};
-
-static int compare_patients(const void *left, const void *right)
+/* The cases that were read. Release it. */
+static void rows_make(struct eval_rows *out, const struct result_input *in)
 {
-    const struct named_patient *a = left, *b = right;
-    const int order = strcmp(a->patient, b->patient);
+    const struct cases *c = in->cases;
 
-    return order ? order : a->at < b->at ? -1 : 1;
-}
-
-/* Numbers the patients of the cases that were read: group[] in the order of those cases. Returns how many. */
-static size_t group_by_patient(size_t *group, const struct cases *c)
-{
-    struct named_patient *p = mem_new(c->count + 1, sizeof *p);
-    size_t n = 0, groups = 0;
-
+    *out = (struct eval_rows){mem_new(c->count + 1, sizeof *out->of), 0, NULL, 0};
     for (size_t i = 0; i < c->count; i++) {
-        if (c->of[i].read) {
-            p[n] = (struct named_patient){c->of[i].item->patient, n};
-            n++;
-        }
+        const struct eval_case *k = &c->of[i];
+        if (!k->read)
+            continue;
+        out->of[out->count++] =
+            (struct eval_row){.id = k->id,
+                              .image = k->item->id,
+                              .patient = k->item->patient,
+                              .side = k->item->side,
+                              .view = k->item->view,
+                              .density = k->item->density,
+                              .assessment = k->item->assessment,
+                              .subtlety = k->item->subtlety,
+                              .label = k->label,
+                              .score = k->score,
+                              .dice = in->crops || k->overlap.truth == 0 ? NAN : overlap_dice(&k->overlap),
+                              .answer = ANSWER_COUNT};
     }
-    qsort(p, n, sizeof *p, compare_patients);
-    for (size_t k = 0; k < n; k++) {
-        groups += k == 0 || strcmp(p[k].patient, p[k - 1].patient) != 0;
-        group[p[k].at] = groups - 1;
-    }
-    free(p);
-    return groups;
+    rows_number_patients(out);
 }
 
 void result_count(json_t *data, const struct cases *c)
 {
     size_t by_label[LABEL_COUNT] = {0}, images = 0;
-    size_t *group = mem_new(c->count + 1, sizeof *group);
+    struct sample s;
 
+    sample_make(&s, c, 0);
     for (size_t i = 0; i < c->count; i++) {
         if (c->of[i].read) {
             images++;
@@ -80,10 +75,10 @@ void result_count(json_t *data, const struct cases *c)
         }
     }
     json_object_set_new(data, "images", json_integer((json_int_t)images));
-    json_object_set_new(data, "patients", json_integer((json_int_t)group_by_patient(group, c)));
+    json_object_set_new(data, "patients", json_integer((json_int_t)s.groups));
     for (int l = 0; l < LABEL_COUNT; l++)
         json_object_set_new(data, data_label_name((enum data_label)l), json_integer((json_int_t)by_label[l]));
-    free(group);
+    sample_release(&s);
 }
 
 /* Numbers that could not be computed are null. */
@@ -110,10 +105,15 @@ void sample_make(struct sample *s, const struct cases *c, uint64_t seed)
     *s = (struct sample){.of = mem_new(c->count + 1, sizeof *s->of),
                          .group = mem_new(c->count + 1, sizeof *s->group),
                          .seed = seed};
-    for (size_t i = 0; i < c->count; i++)
-        if (c->of[i].read)
+    const char **patient = mem_new(c->count + 1, sizeof *patient);
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->of[i].read) {
+            patient[s->n] = c->of[i].item->patient;
             s->of[s->n++] = &c->of[i];
-    s->groups = group_by_patient(s->group, c);
+        }
+    }
+    s->groups = rows_group(s->group, patient, s->n);
+    free(patient);
 }
 
 void sample_release(struct sample *s)
@@ -220,16 +220,21 @@ static json_t *overlap_json(const struct sample *s, size_t batch)
                      (json_int_t)empty, "empty_truths_predicted_empty", (json_int_t)kept_empty);
 }
 
+static void roc_at(const void *context, size_t i, double v[3])
+{
+    const struct roc_point *p = &((const struct roc *)context)->point[i];
+
+    v[0] = p->false_positive_rate;
+    v[1] = p->true_positive_rate;
+    v[2] = p->threshold;
+}
+
 static json_t *roc_json(const struct ranking *r)
 {
     struct roc roc;
-    json_t *points = json_array();
 
     roc_make(&roc, r);
-    for (size_t i = 0; i < roc.count; i++)
-        json_array_append_new(points, json_pack("[o, o, o]", number_json(roc.point[i].false_positive_rate),
-                                                number_json(roc.point[i].true_positive_rate),
-                                                number_json(roc.point[i].threshold)));
+    json_t *points = measures_curve(roc.count, roc_at, &roc);
     roc_release(&roc);
     return points;
 }
@@ -252,7 +257,57 @@ static void set_share(json_t *json, const char *key, struct share s)
     json_object_set_new(json, key, interval_json(interval_wilson(s)));
 }
 
-static json_t *decision_json(const struct decision *d, const struct result_scores *s)
+/* Cases by truth and answer, so that a draw is counted quickly. */
+struct answered {
+    const struct decision *d;
+    const struct result_scores *s;
+};
+
+static struct confusion count_answers(const void *answered, const unsigned *weight)
+{
+    const struct answered *a = answered;
+    struct confusion c = {0};
+
+    for (size_t i = 0; i < a->s->n; i++)
+        c.n[a->s->malignant[i]][a->s->score[i] >= a->d->band.low] += weight[i];
+    return c;
+}
+
+static double f1_malignant(const void *answered, const unsigned *weight)
+{
+    const struct confusion c = count_answers(answered, weight);
+    return confusion_f1(&c, 1);
+}
+
+static double f1_benign(const void *answered, const unsigned *weight)
+{
+    const struct confusion c = count_answers(answered, weight);
+    return confusion_f1(&c, 0);
+}
+
+static double f1_macro(const void *answered, const unsigned *weight)
+{
+    const struct confusion c = count_answers(answered, weight);
+    return confusion_f1_macro(&c);
+}
+
+static double balanced_accuracy(const void *answered, const unsigned *weight)
+{
+    const struct confusion c = count_answers(answered, weight);
+    return confusion_balanced_accuracy(&c);
+}
+
+/* Of numbers that are no shares of cases: by patients. */
+static json_t *decision_intervals(const struct answered *a, const struct sample *s)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "f1", interval_json(sample_bootstrap(s, f1_malignant, a)),
+                     "f1_benign", interval_json(sample_bootstrap(s, f1_benign, a)), "f1_macro",
+                     interval_json(sample_bootstrap(s, f1_macro, a)), "balanced_accuracy",
+                     interval_json(sample_bootstrap(s, balanced_accuracy, a)));
+}
+
+static json_t *decision_json(const struct decision *d, const struct result_scores *s,
+                             const struct sample *sample)
 {
     struct confusion c = {0};
 
@@ -288,6 +343,7 @@ static json_t *decision_json(const struct decision *d, const struct result_score
     json_object_set_new(json, "f1_benign", number_json(confusion_f1(&c, 0)));
     json_object_set_new(json, "f1_macro", number_json(confusion_f1_macro(&c)));
     json_object_set_new(json, "balanced_accuracy", number_json(confusion_balanced_accuracy(&c)));
+    json_object_set_new(json, "intervals", decision_intervals(&(struct answered){d, s}, sample));
     set_share(json, "specificity_at_high", confusion_specificity_at_high(&c));
     set_share(json, "uncertain", confusion_uncertain(&c));
     set_share(json, "malignant_called_benign", confusion_missed(&c));
@@ -307,6 +363,30 @@ static json_t *unreadable_json(const struct cases *c)
     return list;
 }
 
+static void measure_more(json_t *json, const struct result_input *in)
+{
+    struct eval_rows rows;
+    struct marks *marks = mem_new(in->cases->count + 1, sizeof *marks);
+    size_t n = 0;
+
+    rows_make(&rows, in);
+    for (size_t i = 0; i < in->cases->count; i++)
+        if (in->cases->of[i].read)
+            marks[n++] = in->cases->of[i].marks; /* borrowed */
+    measures_set(json,
+                 &(struct measures){.rows = &rows,
+                                    .crops = in->crops,
+                                    .judged = in->decisions > 0,
+                                    .malignant_lesions = in->decisions > 0,
+                                    .marks = in->crops ? NULL : marks,
+                                    .band = in->decisions > 0 ? &in->decision[in->decisions - 1].band : NULL,
+                                    .calibration = in->calibration,
+                                    .same_images = in->same_images,
+                                    .seed = in->seed});
+    free(marks);
+    rows_release(&rows);
+}
+
 void result_measure(json_t *json, const struct result_input *in)
 {
     struct result_scores scores;
@@ -321,10 +401,11 @@ void result_measure(json_t *json, const struct result_input *in)
         json_object_set_new(json, "overlap", overlap_json(&s, in->batch));
     json_object_set_new(json, "score", score_json(&s, &scores));
     for (size_t i = 0; i < in->decisions; i++)
-        json_array_append_new(decisions, decision_json(&in->decision[i], &scores));
+        json_array_append_new(decisions, decision_json(&in->decision[i], &scores, &s));
     json_object_set_new(json, "decisions", decisions);
     json_object_set_new(json, "answers_by",
                         in->decisions > 0 ? json_string(in->decision[in->decisions - 1].name) : json_null());
+    measure_more(json, in);
     json_object_set_new(json, "unreadable", unreadable_json(in->cases));
     sample_release(&s);
     result_scores_release(&scores);

@@ -26,6 +26,7 @@ struct result_input {
     const struct decision *decision;             /* [decisions]: the last is in force */
     size_t decisions;                            /* 0: the run's score is no opinion on malignancy */
     const struct score_calibration *calibration; /* NULL: none */
+    bool same_images;                            /* it was made on the very images judged here */
     size_t batch;                                /* of the soft batch Dice */
     uint64_t seed; /* of the bootstrap, and of the order of the soft batch Dice */
 };
@@ -39,7 +40,8 @@ struct result_scores {
 void result_scores_make(struct result_scores *out, const struct cases *c);
 void result_scores_release(struct result_scores *s);
 
-/* Sets "overlap" or "cam", "score", "decisions", "answers_by" and "unreadable" in json. */
+/* Sets "overlap" or "cam", "score", "decisions", "answers_by", "unreadable" and what measures.h sets in json.
+ */
 void result_measure(json_t *json, const struct result_input *in);
 /* The counts of "data": images, patients, benign, malignant, normal. */
 void result_count(json_t *data, const struct cases *c);
