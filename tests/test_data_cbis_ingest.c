@@ -234,6 +234,58 @@ static void identifiers_alone_are_enough(void **state)
     want_box(in(out, "roi/" FILM "_1.tif"), 60, 90, (struct image_box){1, 2, 9, 8});
 }
 
+static void add_jpeg(const char *folder, const char *path, const struct image *im)
+{
+    struct buf b = BUF_INIT;
+    struct err err = ERR_INIT;
+
+    must(jpeg_encode(&b, im, 90, &err), err);
+    write_quickly(in(folder, path), b.data, b.len);
+    buf_release(&b);
+}
+
+/* Of 8 bits all of them, masks frayed, and no header but the folder's name. */
+static void a_repack_of_jpegs_is_read(void **state)
+{
+    const struct made_row rows[] = {row_of(1, "BENIGN")};
+    const struct image_box box = {14, 22, 40, 60};
+    struct image whole = flat(60, 90, IMAGE_U8, 90), mask = masked(60, 90, box),
+                 crop = flat(30, 42, IMAGE_U8, 200), made = IMAGE_INIT;
+    const char *out = in(*state, "out");
+    struct err err = ERR_INIT;
+
+    paint(&whole, box, 150);
+    paint(&crop, (struct image_box){5, 5, 20, 30}, 60);
+    make_table(in(*state, "mass_train.csv"), rows, 1);
+    add_jpeg(*state, "download/jpeg/1.1.2/1-1.jpg", &whole);
+    add_jpeg(*state, "download/jpeg/1.1.10.2/2-204.jpg", &mask);
+    add_jpeg(*state, "download/jpeg/1.1.10.2/1-241.jpg", &crop);
+    add_jpeg(*state, "download/holiday.jpg", &crop);
+    write_quickly(in(*state, "download/jpeg/1.1.2/cut.jpg"), "\xff\xd8\xff\xe0", 4);
+    struct ingest_cbis_result r = ingest(*state, out, false);
+    assert_int_equal(r.counts.images, 1);
+    assert_int_equal(r.counts.with_region, 1);
+    assert_int_equal(r.doubtful + r.repaired, 0);
+    must(image_read(&made, in(out, "roi/" FILM "_1.tif"), &err), err);
+    for (int y = 0; y < 90; y++) /* an edge may fray by a pixel */
+        for (int x = 0; x < 60; x++) {
+            const bool inside = x > box.x0 && x < box.x1 - 1 && y > box.y0 && y < box.y1 - 1;
+            const bool outside = x < box.x0 - 1 || x > box.x1 || y < box.y0 - 1 || y > box.y1;
+            if (inside || outside)
+                assert_int_equal(image_u8(&made)[y * 60 + x], inside ? 255 : 0);
+        }
+    want_audit(out, "jpeg/1.1.2/1-1.jpg", "settled", "only 8 bits, widened");
+    want_audit(out, "jpeg/1.1.10.2/2-204.jpg", "used",
+               "JPEG, 8 bits, 60 x 90 | roi/" FILM "_1.tif | size, values: mask");
+    want_audit(out, "jpeg/1.1.10.2/1-241.jpg", "used", "size, values: crop");
+    want_audit(out, "holiday.jpg", "skipped", "a JPEG of something else");
+    want_audit(out, "jpeg/1.1.2/cut.jpg", "lost", "a file that cannot be read");
+    image_release(&whole);
+    image_release(&mask);
+    image_release(&crop);
+    image_release(&made);
+}
+
 static void names_that_disagree_are_settled_or_refused(void **state)
 {
     const struct made_row rows[] = {row_of(1, "BENIGN")};
@@ -304,6 +356,7 @@ static void make_mess(const char *folder)
     memset(noise, 0, 128);
     memcpy(noise + 128, "DICM", 4);
     write_quickly(in(folder, "download/mess/liar.dcm"), noise, sizeof noise);
+    write_text(in(folder, "download/mess/series.zip"), "PK\3\4 and so on");
     assert_int_equal(symlink(".", in(folder, "download/mess/loop")), 0);
     assert_int_equal(symlink("../..", in(folder, "download/mess/up")), 0);
     assert_int_equal(symlink("nowhere", in(folder, "download/mess/dangling")), 0);
@@ -358,15 +411,16 @@ static void a_mess_is_listed_and_harms_nothing(void **state)
     want_audit(out, "secret", "lost", "Permission denied");
     want_audit(out, "mess/endless.dcm", "skipped", "");
     want_audit(out, "mess/fails.dcm", "lost", "a file that cannot be read");
-    want_audit(out, "mess/\xff\xfe .txt", "skipped", "no DICOM file");
-    want_audit(out, "mess/a \"b\",\nc.txt", "skipped", "no DICOM file");
+    want_audit(out, "mess/\xff\xfe .txt", "skipped", "neither DICOM nor JPEG");
+    want_audit(out, "mess/a \"b\",\nc.txt", "skipped", "neither DICOM nor JPEG");
     want_audit(out, "an \"odd\",\nfolder/1-1.dcm", "used", "full/" FILM ".tif");
+    want_audit(out, "mess/series.zip", "lost", "unpack it first");
     want_audit(out, "mess/pipe.dcm", "skipped", "a pipe");
     want_audit(out, "mess/dangling", "skipped", "cannot be looked at");
     want_audit(out, "mess/loop", "skipped", "read already");
     want_audit(out, "mess/0.dcm", "lost", "an empty file");
     want_audit(out, "mess/3.dcm", "lost", "no DICOM file");
-    want_audit(out, "mess/1.bin", "skipped", "no DICOM file");
+    want_audit(out, "mess/1.bin", "skipped", "neither DICOM nor JPEG");
     want_audit(out, "mess/liar.dcm", "lost", "a file that cannot be read | left out");
 }
 
@@ -714,6 +768,7 @@ int main(void)
         TEST(tables_say_what_was_made),
         TEST(masks_of_another_pitch_are_scaled_or_refused),
         TEST(identifiers_alone_are_enough),
+        TEST(a_repack_of_jpegs_is_read),
         TEST(names_that_disagree_are_settled_or_refused),
         TEST(copies_and_broken_files_cost_nothing_else),
         TEST(a_mess_is_listed_and_harms_nothing),

@@ -111,12 +111,16 @@ static const char CBIS_DOC[] =
     "Make a data set folder from a download of CBIS-DDSM."
     "\vDOWNLOAD is the folder the archive's DICOM files were saved to, in any layout and depth: as the NBIA "
     "Data "
-    "Retriever names folders, by unique identifiers, a folder a series. Each file is told by its folder, its "
-    "header and "
-    "its pixels together with the tables; what disagrees is settled by the majority, masks of another pixel "
-    "pitch are "
-    "scaled, and what cannot be used is left out. Every decision is in OUT/audit.csv and on the page "
-    "OUT/audit.html.\n\n"
+    "Retriever names folders, by unique identifiers, a folder a series (unpacked); JPEGs of a repack in "
+    "folders "
+    "named by series are taken too, with a warning. Each file is told by its folder, its header and its "
+    "pixels "
+    "together with the tables; what disagrees is settled by the majority, masks of another pixel pitch are "
+    "scaled, "
+    "and what cannot be used is left out. Every decision is in OUT/audit.csv and on the page OUT/audit.html. "
+    "Patients in train and in test, as of masses and calcifications together, are named in OUT/leaks.csv; "
+    "training "
+    "refuses them unless told otherwise.\n\n"
     "The same command goes on where it was interrupted. Research software, not a medical device.";
 
 static const struct argp_option CBIS_OPTIONS[] = {

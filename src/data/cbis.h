@@ -30,6 +30,9 @@ bool cbis_name_same(const struct cbis_name *a, const struct cbis_name *b);
 /* "Mass-Training_P_00001_LEFT_CC_1" */
 void cbis_name_text(const struct cbis_name *n, char text[CBIS_NAME_TEXT]);
 
+/* A unique identifier as DICOM has them: numbers and dots. */
+bool cbis_is_uid(const char *text);
+
 /* The three files a row names. */
 enum cbis_role { CBIS_FULL, CBIS_CROP, CBIS_MASK, CBIS_ROLES };
 

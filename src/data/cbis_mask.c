@@ -43,6 +43,18 @@ int cbis_count_values(const struct image *im)
     return im->type == IMAGE_U8 ? count_u8(image_u8(im), n) : count_u16(image_u16(im), n);
 }
 
+int cbis_count_jpeg_values(const struct image *im)
+{
+    enum { NEAR = 32, FRAYED_SHARE = 200 }; /* one in so many */
+    const size_t n = image_pixels(im);
+    const uint8_t *v = image_u8(im);
+    size_t between = 0;
+
+    for (size_t i = 0; i < n; i++)
+        between += v[i] > NEAR && v[i] < 255 - NEAR;
+    return between <= n / FRAYED_SHARE ? 2 : 3;
+}
+
 #define LARGEST(name, type)                                                                                  \
     static type name(const type *v, size_t n)                                                                \
     {                                                                                                        \

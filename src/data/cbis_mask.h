@@ -6,6 +6,9 @@
 
 /* Different values of a grey image: 1, 2, or 3 for more. */
 int cbis_count_values(const struct image *im);
+/* The same for a grey U8 image that went through JPEG, which frays a mask's edges: 2 where nearly every
+ * sample is near black or near white. */
+int cbis_count_jpeg_values(const struct image *im);
 
 struct cbis_area {
     struct image_box box; /* of the marked pixels; only where there are some */

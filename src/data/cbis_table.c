@@ -114,7 +114,7 @@ static bool find_columns(struct table *t, struct err *err)
     return true;
 }
 
-static bool is_uid(const char *text)
+bool cbis_is_uid(const char *text)
 {
     return strchr(text, '.') && text[strspn(text, "0123456789.")] == '\0' && isdigit((unsigned char)*text);
 }
@@ -141,8 +141,8 @@ static const char *split_path(const struct table *t, enum cbis_role role, struct
             *p = '/';
     char *last = take_last(&text), *series = take_last(&text), *study = take_last(&text);
     long number = strtol(last, &end, 10);
-    *out = (struct cbis_path){.study = is_uid(study) ? study : "",
-                              .series = is_uid(series) ? series : "",
+    *out = (struct cbis_path){.study = cbis_is_uid(study) ? study : "",
+                              .series = cbis_is_uid(series) ? series : "",
                               .number = end != last && number >= 0 && number < 1000000 ? (int)number : -1};
     return take_last(&text);
 }

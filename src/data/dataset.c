@@ -695,12 +695,12 @@ bool dataset_finish(struct dataset *d, struct err *err)
     }
     ok = write_sources(d, err) && write_story(d, &c, err) && reach_disk(d, err) &&
          write_manifest(d, c.images, err) && (!d->page || d->page(d->folder, err));
+    if (ok)
+        dataset_journal_finish(&d->journal); /* first: nothing but the data set is there without the mark */
     if (ok && unlink(mark)) {
         ok = err_errno(err);
         err_at(err, "%s", mark);
     }
-    if (ok)
-        dataset_journal_finish(&d->journal);
 out:
     free(mark);
     return ok;

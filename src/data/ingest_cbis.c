@@ -205,6 +205,21 @@ static void pass_on(const struct job *j)
         log_warn("%zu more of these in audit.csv", lines - MOST_LINES);
 }
 
+static void warn_of_jpegs(struct job *j)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < j->files.count; i++)
+        n += j->files.item[i].jpeg && *j->files.item[i].name.film;
+    if (!n)
+        return;
+    char *text = mem_printf(
+        "%zu files are JPEGs of a repacked download: 8 bits and lossy, not the archive's pixels", n);
+    log_warn("%s", text);
+    dataset_warn(j->convert.dataset, text);
+    free(text);
+}
+
 static void gather_audit(struct job *j)
 {
     for (size_t i = 0; i < j->films; i++)
@@ -221,6 +236,7 @@ static bool finish(struct job *j, struct ingest_cbis_result *out, struct err *er
         return false;
     cbis_audit_sort(&j->audit);
     pass_on(j);
+    warn_of_jpegs(j);
     if (!cbis_audit_write(&j->audit, j->in->folder, err) ||
         !cbis_findings_write(j->result, j->films, j->in->folder, err) ||
         !dataset_finish(j->convert.dataset, err))

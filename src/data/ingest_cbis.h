@@ -1,8 +1,9 @@
 /* data/ingest_cbis.h: CBIS-DDSM from the downloaded folder to a data set.
  *
- * The download may have any layout that keeps the DICOM files: as the NBIA Data Retriever saves it (old or
- * new), by unique identifiers, a zip a series; at any depth. Files are found by their headers and told by
- * names, identifiers and content together. Every decision is in audit.csv; doc/formats.md has the files. */
+ * The download may have any layout: as the NBIA Data Retriever saves it (old or new), by unique identifiers,
+ * a series a folder, at any depth; or the JPEGs of a repack in folders named by series. Files are found by
+ * their headers and told by names, identifiers and content together. ZIP files are told, not unpacked. Every
+ * decision is in audit.csv; doc/formats.md has the files. */
 #ifndef CLEARMASS_DATA_INGEST_CBIS_H
 #define CLEARMASS_DATA_INGEST_CBIS_H
 

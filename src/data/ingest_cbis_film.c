@@ -6,6 +6,7 @@
 #include "data/cbis_mask.h"
 #include "image/tone.h"
 #include "io/dicom.h"
+#include "io/image_file.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -28,7 +29,7 @@ struct cbis_line *cbis_work_tell(struct cbis_work *w, enum cbis_kept kept, const
 
 void cbis_line_file(struct cbis_line *l, const char *what, const struct cbis_file *f)
 {
-    cbis_line_found(l, "%s, %d bits, %d x %d", what, f->bits, f->width, f->height);
+    cbis_line_found(l, "%s, %s%d bits, %d x %d", what, f->jpeg ? "JPEG, " : "", f->bits, f->width, f->height);
 }
 
 bool cbis_work_read(struct image *out, const struct cbis_work *w, const struct cbis_file *f, struct err *why)
@@ -36,7 +37,8 @@ bool cbis_work_read(struct image *out, const struct cbis_work *w, const struct c
     const struct dicom_options options = {.tone = DICOM_GREY};
     char *path = file_join(w->c->root, f->path);
     struct err err = ERR_INIT;
-    bool ok = dicom_read(out, NULL, path, &options, &err);
+    bool ok = f->jpeg ? image_read(out, path, &err) && image_to_grey(out, out, &err)
+                      : dicom_read(out, NULL, path, &options, &err);
     size_t n = strlen(path);
 
     if (!ok)
@@ -73,7 +75,7 @@ static void tell_full(struct cbis_work *w, const struct cbis_file *f)
     bool agrees = named && (says == CBIS_FULL || says == CBIS_SILENT);
     struct cbis_line *l = cbis_work_tell(w,
                                          turned    ? CBIS_REPAIRED
-                                         : narrow  ? CBIS_DOUBTFUL
+                                         : narrow  ? (f->jpeg ? CBIS_SETTLED : CBIS_DOUBTFUL)
                                          : !agrees ? CBIS_SETTLED
                                                    : CBIS_USED,
                                          f);
@@ -93,7 +95,7 @@ static bool try_full(struct cbis_work *w, const struct cbis_file *f)
     struct err why = ERR_INIT;
     bool ok = cbis_work_read(&im, w, f, &why);
 
-    if (ok && cbis_count_values(&im) <= 2)
+    if (ok && (f->jpeg ? cbis_count_jpeg_values(&im) : cbis_count_values(&im)) <= 2)
         ok = err_set(&why, ERR_FORMAT, "it has no more than two grey values: a mask, or nothing");
     ok = ok && image_to_u16(&w->full, &im, &why) && cbis_work_source(w, "image", f, &why);
     if (ok) {

@@ -101,7 +101,10 @@ static void tell_unnamed(const struct cbis_file *f, const struct ballot *b, stru
     for (int k = 0; k < VOTERS; k++)
         any = any || *b->vote[k].film;
     struct cbis_line *l = cbis_audit_add(audit, any ? CBIS_LOST : CBIS_SKIPPED, "", f->path);
-    cbis_line_found(l, "%s, %d bits, %d x %d", any ? "names that disagree" : "a DICOM file of something else",
+    cbis_line_found(l, "%s, %d bits, %d x %d",
+                    any       ? "names that disagree"
+                    : f->jpeg ? "a JPEG of something else"
+                              : "a DICOM file of something else",
                     f->bits, f->width, f->height);
     cbis_line_done(l, "left out");
     cbis_line_why(l, "%s", text);

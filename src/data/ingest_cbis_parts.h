@@ -9,9 +9,11 @@
 
 #include <sys/types.h>
 
-/* A DICOM file, by its header. Strings are owned. */
+/* A DICOM file, by its header; or a JPEG of a repacked download, of which its folder alone tells the series.
+ * Strings are owned. */
 struct cbis_file {
     char *path; /* relative to the download */
+    bool jpeg;
     off_t bytes;
     long long modified_ns;
     char *patient_id, *description, *study, *series, *instance, *photometric;
@@ -33,9 +35,9 @@ struct cbis_files {
         NULL, NULL, 0                                                                                        \
     }
 
-/* Walks folder and everything below, links followed but no folder twice, and reads the headers of DICOM files
- * on every core. What is no DICOM file, or cannot be read, goes to the audit. out, the folder being written,
- * is left out. Fails when folder itself cannot be read, or when interrupted. */
+/* Walks folder and everything below, links followed but no folder twice, and reads the headers of DICOM and
+ * JPEG files on every core. What is neither, or cannot be read, goes to the audit. out, the folder being
+ * written, is left out. Fails when folder itself cannot be read, or when interrupted. */
 bool cbis_files_scan(struct cbis_files *files, const char *folder, const char *out, struct cbis_audit *audit,
                      struct err *err);
 void cbis_files_release(struct cbis_files *files);

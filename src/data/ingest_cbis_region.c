@@ -56,14 +56,15 @@ static const char *description_of(const struct cbis_work *w, const struct cbis_f
 static struct cbis_verdict judge(const struct cbis_work *w, const struct cbis_row *r,
                                  const struct cbis_file *f, const struct image *im)
 {
-    return cbis_judge(&(struct cbis_evidence){.bits = f->bits,
-                                              .width = im->width,
-                                              .height = im->height,
-                                              .full_width = w->full.width,
-                                              .full_height = w->full.height,
-                                              .values = cbis_count_values(im),
-                                              .description = description_of(w, f),
-                                              .table = table_role(w, r, f)});
+    return cbis_judge(
+        &(struct cbis_evidence){.bits = f->jpeg ? 0 : f->bits, /* all JPEGs have 8 */
+                                .width = im->width,
+                                .height = im->height,
+                                .full_width = w->full.width,
+                                .full_height = w->full.height,
+                                .values = f->jpeg ? cbis_count_jpeg_values(im) : cbis_count_values(im),
+                                .description = description_of(w, f),
+                                .table = table_role(w, r, f)});
 }
 
 static void refuse(struct cbis_work *w, const struct cbis_file *f, const char *what, const char *why)

@@ -4,6 +4,7 @@
 #include "base/stop.h"
 #include "data/parallel.h"
 #include "io/dicom.h"
+#include "io/image_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,9 +109,9 @@ static bool walk(struct scan *s, const char *relative, int depth, struct err *er
 
 /* ---- headers ---- */
 
-enum likely { LIKELY, UNLIKELY, UNREADABLE };
+enum looks { LOOKS_DICOM, LOOKS_JPEG, LOOKS_ZIP, LOOKS_OTHER, UNREADABLE };
 
-static enum likely look(const char *path, struct err *err)
+static enum looks look(const char *path, struct err *err)
 {
     char head[HEAD_BYTES];
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -120,7 +121,11 @@ static enum likely look(const char *path, struct err *err)
         err_errno(err);
     if (fd >= 0)
         close(fd);
-    return n < 0 ? UNREADABLE : dicom_is_likely(head, (size_t)n) ? LIKELY : UNLIKELY;
+    return n < 0                                       ? UNREADABLE
+           : n > 3 && !memcmp(head, "\xff\xd8\xff", 3) ? LOOKS_JPEG
+           : n > 4 && !memcmp(head, "PK\3\4", 4)       ? LOOKS_ZIP
+           : dicom_is_likely(head, (size_t)n)          ? LOOKS_DICOM
+                                                       : LOOKS_OTHER;
 }
 
 static void take_header(struct cbis_file *f, const struct dicom_info *i)
@@ -140,6 +145,35 @@ static void take_header(struct cbis_file *f, const struct dicom_info *i)
     f->frames = i->frames;
 }
 
+/* The deepest folder that is a unique identifier; new. */
+static char *series_of_path(const char *path)
+{
+    char *copy = mem_copy_string(path), *slash, *found = NULL;
+
+    while (!found && (slash = strrchr(copy, '/'))) {
+        *slash = '\0';
+        if (cbis_is_uid(file_base(copy)))
+            found = mem_copy_string(file_base(copy));
+    }
+    free(copy);
+    return found ? found : mem_copy_string("");
+}
+
+static void take_jpeg(struct cbis_file *f, const struct image_info *i)
+{
+    char **const unknown[] = {&f->patient_id,  &f->description, &f->study,      &f->instance,
+                              &f->photometric, &f->laterality,  &f->orientation};
+
+    for (size_t k = 0; k < sizeof unknown / sizeof *unknown; k++)
+        *unknown[k] = mem_copy_string("");
+    f->series = series_of_path(f->path);
+    f->jpeg = true;
+    f->width = i->width;
+    f->height = i->height;
+    f->bits = 8;
+    f->frames = 1;
+}
+
 /* The reason without the path in front. */
 static const char *reason(const struct err *err, const char *path)
 {
@@ -148,30 +182,36 @@ static const char *reason(const struct err *err, const char *path)
     return !strncmp(err->text, path, n) && !strncmp(err->text + n, ": ", 2) ? err->text + n + 2 : err->text;
 }
 
-#define NO_DICOM "no DICOM file"
+#define NO_PICTURE "neither DICOM nor JPEG"
+#define ZIPPED     "a ZIP file: unpack it first"
+
+static void read_picture(struct cbis_file *f, const char *path, enum looks looks)
+{
+    struct dicom_info dicom;
+    struct image_info jpeg;
+    struct err why = ERR_INIT;
+
+    if (looks == LOOKS_DICOM && dicom_read_info(&dicom, path, &why))
+        take_header(f, &dicom);
+    else if (looks == LOOKS_JPEG && image_read_info(&jpeg, path, &why))
+        take_jpeg(f, &jpeg);
+    else
+        f->fault = mem_copy_string(reason(&why, path));
+}
 
 static bool read_header(void *files, size_t i, struct err *err)
 {
     const struct cbis_files *all = files;
     struct cbis_file *f = &all->item[i];
-    struct dicom_info info;
     struct err why = ERR_INIT;
     char *path = file_join(all->root, f->path);
+    const enum looks looks = look(path, &why);
 
     (void)err;
-    switch (look(path, &why)) {
-    case UNLIKELY:
-        f->fault = mem_copy_string(NO_DICOM);
-        break;
-    case UNREADABLE:
-        f->fault = mem_copy_string(why.text);
-        break;
-    case LIKELY:
-        if (dicom_read_info(&info, path, &why))
-            take_header(f, &info);
-        else
-            f->fault = mem_copy_string(reason(&why, path));
-    }
+    if (looks == LOOKS_DICOM || looks == LOOKS_JPEG)
+        read_picture(f, path, looks);
+    else
+        f->fault = mem_copy_string(looks == UNREADABLE ? why.text : looks == LOOKS_ZIP ? ZIPPED : NO_PICTURE);
     free(path);
     return true;
 }
@@ -196,12 +236,12 @@ static void drop_faults(struct cbis_files *files, struct cbis_audit *audit)
             files->item[kept++] = *f;
             continue;
         }
-        if (strcmp(f->fault, NO_DICOM))
+        if (strcmp(f->fault, NO_PICTURE))
             leave_out(audit, CBIS_LOST, f->path, "a file that cannot be read", f->fault);
         else if (file_has_ext(f->path, "dcm"))
-            leave_out(audit, CBIS_LOST, f->path, "named .dcm", f->bytes ? NO_DICOM : "an empty file");
+            leave_out(audit, CBIS_LOST, f->path, "named .dcm", f->bytes ? "no DICOM file" : "an empty file");
         else
-            leave_out(audit, CBIS_SKIPPED, f->path, "another file", NO_DICOM);
+            leave_out(audit, CBIS_SKIPPED, f->path, "another file", NO_PICTURE);
         file_release(f);
     }
     files->count = kept;
