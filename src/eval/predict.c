@@ -18,8 +18,12 @@ static bool compile(struct predictor *p, const struct predictor_options *o, stru
     if (!run_is_classifier(&p->run) &&
         (p->output.c != 1 || p->output.h != p->run.prep.size || p->output.w != p->run.prep.size))
         return err_set(err, ERR_INPUT, "%s: the network gives no mask", p->run.folder);
-    return nn_exec_init(&p->exec, backend, &p->graph,
-                        &(struct nn_compile){.batch = p->batch, .mode = NN_INFER}, err);
+    struct nn_choices choices = NN_CHOICES_INIT;
+    struct nn_compile how = {.batch = p->batch, .mode = NN_INFER, .choices = &choices};
+    bool ok = run_kernels(&choices, &how.direct, &p->run, err) &&
+              nn_exec_init(&p->exec, backend, &p->graph, &how, err);
+    nn_choices_release(&choices);
+    return ok;
 }
 
 /* Takes the head off the graph: what is before the pooling is the output, the rest is done by cam.h. */

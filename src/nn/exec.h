@@ -7,6 +7,7 @@
 #define CLEARMASS_NN_EXEC_H
 
 #include "base/err.h"
+#include "nn/choice.h"
 #include "nn/graph.h"
 
 enum nn_mode {
@@ -27,7 +28,9 @@ struct nn_compile {
     enum nn_mode mode;
     bool direct; /* no Winograd and no other reordering of sums: for exact tests */
     enum nn_folding folding;
-    bool input_gradient; /* backward can also give the gradient with respect to the input */
+    struct nn_choices *choices; /* of implementations; may grow (nn/choice.h). NULL: a rule by shape chooses.
+                                   A function of the shapes and of these alone */
+    bool input_gradient;        /* backward can also give the gradient with respect to the input */
 };
 
 struct nn_step {

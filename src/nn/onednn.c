@@ -170,7 +170,11 @@ static void *onednn_compile(const struct nn_graph *g, const struct nn_compile *h
     o->output = o->stage[0] = o->stage[1] = ONEDNN_NO_VIEW;
     o->param = mem_new((size_t)g->n_slots + 1, sizeof *o->param);
     o->zero_grad = mem_new((size_t)g->n_slots + 1, sizeof *o->zero_grad);
-    if (start_library(o, err) && onednn_lower(o, err) && place_buffers(o, err) && resolve(o, err))
+    bool ok = start_library(o, err) && onednn_lower(o, err);
+    free(o->trial);
+    o->trial = NULL;
+    o->how.choices = NULL;
+    if (ok && place_buffers(o, err) && resolve(o, err))
         return o;
     onednn_free(o);
     return NULL;

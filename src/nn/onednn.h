@@ -148,7 +148,9 @@ struct onednn {
     struct onednn_view stage[2]; /* room for the largest kernel with a norm folded in, and for the largest
                                     part of a kernel; or none */
     bool *zero_grad;             /* [n_slots] gradients backward sets to 0 */
-    float *grads;                /* that the memories with a slot point into now */
+    float *trial;                /* room for measuring; gone once compiled */
+    size_t trial_bytes;
+    float *grads; /* that the memories with a slot point into now */
     bool timing;
 };
 
@@ -196,6 +198,18 @@ bool onednn_weights_whole(const struct onednn_weights *w);
 void onednn_weights_take(const struct onednn_weights *w, const float *kernel, float *part);
 /* A kernel of ours: the gradient of a part, at X, row-major, to the caller's gradients. */
 void onednn_weights_gradient(const struct onednn_job *j, const struct onednn_run *r);
+
+enum onednn_pass { ONEDNN_FORWARD, ONEDNN_BACKWARD_DATA, ONEDNN_BACKWARD_WEIGHTS, ONEDNN_PASSES };
+
+/* A convolution by one algorithm, or NULL where the library has none. any: the primitive chooses the tensors'
+ * layouts too. */
+dnnl_primitive_desc_t onednn_conv_try(struct onednn *o, const struct onednn_layer *l, enum onednn_pass pass,
+                                      dnnl_alg_kind_t algorithm, bool any);
+/* onednn_choose.c: the implementation to use, by what is known or measured, else by rule; or NULL. */
+dnnl_primitive_desc_t onednn_conv_choose(struct onednn *o, const struct onednn_layer *l,
+                                         enum onednn_pass pass);
+/* Seconds that implementation takes, as measured now. */
+double onednn_conv_seconds(struct onednn *o, const struct onednn_layer *l, enum onednn_pass pass);
 
 dnnl_memory_desc_t onednn_tensor_md(const struct onednn *o, struct nn_shape s, int block);
 bool onednn_conv_forward(struct onednn *o, const struct onednn_layer *l, struct err *err);

@@ -11,6 +11,9 @@
  * that way round, and its kernel is [channels of x, filters, 4, 4]. */
 #include "nn/onednn_lower.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* ---- kernels ---- */
 
 enum { PLAIN = 3, TAPS = PLAIN * PLAIN, FOLDED_TAPS = ONEDNN_FOLDED * ONEDNN_FOLDED };
@@ -115,18 +118,6 @@ bool onednn_can_fold(const struct onednn_lowering *l, nn_id conv)
            c->pad == 1 && onednn_block(l, up) > 1 && onednn_block(l, in[1]) > 1 && onednn_block(l, conv) > 1;
 }
 
-/* The cheaper products win where planes are large; in small ones Winograd of the whole is as good. */
-bool onednn_fold_pays(const struct onednn_lowering *l, nn_id conv)
-{
-    enum { LARGE_SIDE = 112 };
-    const struct nn_compile *how = &l->o->how;
-    if (how->folding != NN_FOLD_AUTO)
-        return how->folding == NN_FOLD_ALWAYS;
-    return !how->direct && onednn_shape(l, conv).h >= LARGE_SIDE;
-}
-
-/* ---- steps ---- */
-
 /* The two convolutions of a unit: of the skip, which adds to what is there, and the transposed one. */
 static void split(struct onednn_lowering *l, const struct onednn_unit *u, struct onednn_layer *skip,
                   struct onednn_layer *up)
@@ -148,6 +139,59 @@ static void split(struct onednn_lowering *l, const struct onednn_unit *u, struct
     up->bias = NULL;
     up->sum = up->relu = up->bias_gradient = false;
 }
+
+/* ---- does it pay? ---- */
+
+/* The cheaper products win where planes are large; in small ones Winograd of the whole is as good. */
+static bool pays_by_rule(const struct onednn_lowering *l, nn_id conv)
+{
+    enum { LARGE_SIDE = 112 };
+    return onednn_shape(l, conv).h >= LARGE_SIDE;
+}
+
+/* Seconds of every pass of a convolution; forward alone in inference. */
+static double all_passes(struct onednn *o, const struct onednn_layer *l)
+{
+    double sum = 0;
+    for (int pass = 0; pass < ONEDNN_PASSES; pass++)
+        if (!l->inference || pass == (l->transposed ? ONEDNN_BACKWARD_DATA : ONEDNN_FORWARD))
+            sum += onednn_conv_seconds(o, l, (enum onednn_pass)pass);
+    return sum;
+}
+
+/* A tie is folded: nothing is upsampled and nothing copied. */
+static bool is_faster(struct onednn_lowering *l, nn_id conv)
+{
+    const nn_id both = conv - 1, *in = l->g->node[both].in;
+    struct onednn_unit plain = {.op = NN_CONV2D, .id = conv, .in = {both}, .n_in = 1, .out = conv},
+                       folded = plain;
+    struct onednn_layer whole = onednn_layer_of(l, &plain), skip, up;
+    folded.in[0] = l->g->node[in[0]].in[0];
+    folded.in[1] = in[1];
+    split(l, &folded, &skip, &up);
+    return all_passes(l->o, &up) + all_passes(l->o, &skip) <= 1.03 * all_passes(l->o, &whole);
+}
+
+bool onednn_fold_pays(struct onednn_lowering *l, nn_id conv)
+{
+    const struct nn_compile *how = &l->o->how;
+    const struct nn_shape x = onednn_shape(l, conv - 2), y = onednn_shape(l, conv);
+    char what[NN_CHOICE_WHAT];
+    if (how->folding != NN_FOLD_AUTO || how->direct)
+        return how->folding == NN_FOLD_ALWAYS;
+    snprintf(what, sizeof what, "fold %s %dx[%d+%d,%d,%d] to %d", how->mode == NN_TRAIN ? "train" : "infer",
+             how->batch, x.c, onednn_shape(l, conv - 1).c - x.c, y.h, y.w, y.c);
+    const char *known = how->choices ? nn_choices_get(how->choices, what) : NULL;
+    if (known)
+        return !strcmp(known, "folded");
+    if (!how->choices || !how->choices->measure)
+        return pays_by_rule(l, conv);
+    bool folded = is_faster(l, conv);
+    nn_choices_set(how->choices, what, folded ? "folded" : "plain");
+    return folded;
+}
+
+/* ---- steps ---- */
 
 bool onednn_folded_forward(struct onednn_lowering *l, struct onednn_unit *u)
 {

@@ -77,7 +77,7 @@ void onednn_add_contribution(struct onednn_lowering *l, const struct onednn_unit
 
 /* onednn_fold.c: may the convolution be folded with the upsampling it reads, and does it pay? */
 bool onednn_can_fold(const struct onednn_lowering *l, nn_id conv);
-bool onednn_fold_pays(const struct onednn_lowering *l, nn_id conv);
+bool onednn_fold_pays(struct onednn_lowering *l, nn_id conv);
 bool onednn_folded_forward(struct onednn_lowering *l, struct onednn_unit *u);
 bool onednn_folded_backward(struct onednn_lowering *l, struct onednn_unit *u);
 

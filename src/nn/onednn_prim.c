@@ -135,36 +135,22 @@ static bool kernel_view(struct onednn *o, const struct onednn_layer *l, const dn
 
 /* ---- convolution ---- */
 
-enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS };
-
-/* Where Winograd's F(4x4, 3x3) is faster than direct: nearly everywhere it can be had. In planes of a tile or
- * two the forward pass, which must transform its kernel each time in training, is not. By shape alone, so
- * that every run of a network computes the same sums. */
-static bool winograd_pays(const struct onednn *o, const struct onednn_layer *l, enum pass pass)
-{
-    enum { SMALL_SIDE = 8 };
-    const struct nn_conv *c = &l->conv;
-    bool fits = !o->how.direct && c->kernel == 3 && c->stride == 1 && c->pad == 1 && l->in.c % 16 == 0 &&
-                l->out.c % 16 == 0;
-    return fits && (pass != FORWARD || l->inference || l->in.h > SMALL_SIDE);
-}
-
 struct conv_mds {
     dnnl_memory_desc_t in, out, kernel, bias;
 };
 
-static dnnl_status_t conv_desc(dnnl_convolution_desc_t *d, const struct onednn_layer *l, enum pass pass,
-                               dnnl_alg_kind_t algorithm, const struct conv_mds *m)
+static dnnl_status_t conv_desc(dnnl_convolution_desc_t *d, const struct onednn_layer *l,
+                               enum onednn_pass pass, dnnl_alg_kind_t algorithm, const struct conv_mds *m)
 {
     const struct nn_conv *c = &l->conv;
     dnnl_dims_t stride = {c->stride, c->stride}, pad = {c->pad, c->pad}, after;
     int sides[2] = {l->in.h, l->in.w}, outs[2] = {l->out.h, l->out.w};
     for (int i = 0; i < 2; i++) /* what the last window reaches beyond the far side */
         after[i] = (outs[i] - 1) * c->stride + c->kernel - sides[i] - c->pad;
-    if (pass == BACKWARD_DATA)
+    if (pass == ONEDNN_BACKWARD_DATA)
         return dnnl_convolution_backward_data_desc_init(d, algorithm, &m->in, &m->kernel, &m->out, stride,
                                                         pad, after);
-    if (pass == BACKWARD_WEIGHTS)
+    if (pass == ONEDNN_BACKWARD_WEIGHTS)
         return dnnl_convolution_backward_weights_desc_init(d, algorithm, &m->in, &m->kernel,
                                                            l->bias_gradient ? &m->bias : NULL, &m->out,
                                                            stride, pad, after);
@@ -192,15 +178,7 @@ static dnnl_status_t conv_attr(dnnl_primitive_attr_t *attr, bool sum, bool relu)
     return s;
 }
 
-static bool name_has(const_dnnl_primitive_desc_t pd, const char *part)
-{
-    const char *name = NULL;
-    return dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) == dnnl_success &&
-           name && strstr(name, part);
-}
-
-/* A descriptor for one algorithm, or NULL. any: the primitive chooses the tensors' layouts too. */
-static dnnl_primitive_desc_t conv_try(struct onednn *o, const struct onednn_layer *l, enum pass pass,
+dnnl_primitive_desc_t onednn_conv_try(struct onednn *o, const struct onednn_layer *l, enum onednn_pass pass,
                                       dnnl_alg_kind_t algorithm, bool any)
 {
     struct conv_mds m = {onednn_tensor_md(o, l->in, l->block_in), onednn_tensor_md(o, l->out, l->block_out),
@@ -214,29 +192,12 @@ static dnnl_primitive_desc_t conv_try(struct onednn *o, const struct onednn_laye
         m.out = any_md(&m.out);
     }
     if (conv_desc(&d, l, pass, algorithm, &m) != dnnl_success ||
-        conv_attr(&attr, pass == FORWARD && l->sum, pass == FORWARD && l->relu) != dnnl_success ||
+        conv_attr(&attr, pass == ONEDNN_FORWARD && l->sum, pass == ONEDNN_FORWARD && l->relu) !=
+            dnnl_success ||
         dnnl_primitive_desc_create(&pd, &d, attr, o->engine, NULL) != dnnl_success)
         pd = NULL;
     dnnl_primitive_attr_destroy(attr);
     return pd;
-}
-
-/* Winograd where it pays and truly is what the library runs; else direct on the tensors as they lie; else,
- * rather than the library's plain loops, whatever layouts it likes best. */
-static dnnl_primitive_desc_t conv_choose(struct onednn *o, const struct onednn_layer *l, enum pass pass)
-{
-    dnnl_primitive_desc_t pd = NULL;
-    if (winograd_pays(o, l, pass)) {
-        pd = conv_try(o, l, pass, dnnl_convolution_winograd, false);
-        if (pd && name_has(pd, "wino"))
-            return pd;
-        dnnl_primitive_desc_destroy(pd);
-    }
-    pd = conv_try(o, l, pass, dnnl_convolution_direct, false);
-    if (pd && !name_has(pd, "ref"))
-        return pd;
-    dnnl_primitive_desc_destroy(pd);
-    return conv_try(o, l, pass, dnnl_convolution_direct, true);
 }
 
 static bool conv_failed(const struct onednn_layer *l, struct err *err)
@@ -277,7 +238,7 @@ static bool add_conv_forward(struct onednn *o, const struct onednn_layer *l, con
 
 bool onednn_conv_forward(struct onednn *o, const struct onednn_layer *l, struct err *err)
 {
-    dnnl_primitive_desc_t pd = conv_choose(o, l, FORWARD);
+    dnnl_primitive_desc_t pd = onednn_conv_choose(o, l, ONEDNN_FORWARD);
     bool ok = pd && add_conv_forward(o, l, pd);
     dnnl_primitive_desc_destroy(pd);
     return ok || conv_failed(l, err);
@@ -325,7 +286,7 @@ static bool add_conv_weights(struct onednn *o, const struct onednn_layer *l, con
 
 bool onednn_conv_backward_weights(struct onednn *o, const struct onednn_layer *l, struct err *err)
 {
-    dnnl_primitive_desc_t pd = conv_choose(o, l, BACKWARD_WEIGHTS);
+    dnnl_primitive_desc_t pd = onednn_conv_choose(o, l, ONEDNN_BACKWARD_WEIGHTS);
     bool ok = pd && add_conv_weights(o, l, pd);
     dnnl_primitive_desc_destroy(pd);
     return ok || conv_failed(l, err);
@@ -353,7 +314,7 @@ static bool add_conv_data(struct onednn *o, const struct onednn_layer *l, const_
 
 bool onednn_conv_backward_data(struct onednn *o, const struct onednn_layer *l, struct err *err)
 {
-    dnnl_primitive_desc_t pd = conv_choose(o, l, BACKWARD_DATA);
+    dnnl_primitive_desc_t pd = onednn_conv_choose(o, l, ONEDNN_BACKWARD_DATA);
     bool ok = pd && add_conv_data(o, l, pd);
     dnnl_primitive_desc_destroy(pd);
     return ok || conv_failed(l, err);

@@ -159,6 +159,16 @@ bool run_write(const struct run *r, struct err *err)
     return ok;
 }
 
+bool run_kernels(struct nn_choices *out, bool *exact, const struct run *r, struct err *err)
+{
+    char *path = run_path(r, "kernels.json");
+    bool ok = !file_exists(path) || nn_choices_read(out, path, err);
+
+    *exact = json_is_true(json_object_get(json_object_get(r->json, "train"), "exact"));
+    free(path);
+    return ok;
+}
+
 bool run_is_classifier(const struct run *r)
 {
     return r->model->classes > 0;

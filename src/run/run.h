@@ -6,6 +6,7 @@
 #include "data/prep.h"
 #include "data/split.h"
 #include "model/model.h"
+#include "nn/choice.h"
 
 enum run_task { RUN_PRETRAIN, RUN_SEGMENT, RUN_BLACK_BOX, RUN_CLASSIFY, RUN_TASK_COUNT };
 enum { RUN_CASES = 4, RUN_CLASSES = 2 };
@@ -42,6 +43,10 @@ bool run_write(const struct run *r, struct err *err);
 /* The split stored with the run, for the manifest it was made for. Fails when the manifest is another one or
  * the split was changed since. */
 bool run_split(struct split *out, const struct run *r, const struct manifest *m, struct err *err);
+
+/* How the run's network is to be computed, so that it gives the bits it was trained and validated with: the
+ * choices of kernels kept with the run (none in runs that have no kernels.json) and whether by --exact. */
+bool run_kernels(struct nn_choices *out, bool *exact, const struct run *r, struct err *err);
 
 /* Whether the run's network has two outputs for an image, benign and malignant in this order, and not a map.
  */

@@ -75,6 +75,8 @@ const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT] = {
      "batch norm statistics to validate and save: precise recomputes them over training images before every "
      "validation, keras keeps the moving ones"},
     {INT_OPTION("norm-images", norm_images, 0, INT_MAX), ALL, false, "images for --norm precise; 0: all"},
+    {FLAG_OPTION("exact", exact), ALL, false,
+     "sums in their plain order: no Winograd, nothing folded; slower, and closer to other programs' numbers"},
     {CHOICE_OPTION("unfreeze", unfreeze, STAGES), CLASS, false,
      "what is trained besides the head: nothing, the stages from this one on, or all"},
     {REAL_OPTION("backbone-learning-rate", backbone_learning_rate, 0, 1e3), CLASS, false,

@@ -32,6 +32,7 @@ struct train_options {
     int best;        /* enum train_best */
     int norm;        /* enum train_norm */
     int norm_images; /* 0: all */
+    bool exact;
     /* of classify only: */
     int unfreeze;                  /* index in the choices of "unfreeze": train_unfreeze() */
     double backbone_learning_rate; /* of everything but the head */
@@ -54,7 +55,7 @@ struct train_option {
     const char *help;
 };
 
-enum { TRAIN_OPTION_COUNT = 34, TRAIN_OPTION_TEXT = 40 };
+enum { TRAIN_OPTION_COUNT = 35, TRAIN_OPTION_TEXT = 40 };
 extern const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT];
 
 /* The defaults of a task. pretrain: a short useful run. */

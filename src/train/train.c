@@ -191,16 +191,53 @@ static bool choose_best(struct trainer *t, struct err *err)
     return true;
 }
 
-static bool compile(struct trainer *t, struct err *err)
+static bool has_file(const struct trainer *t, const char *name)
+{
+    char *path = run_path(&t->folder.run, name);
+    bool yes = file_exists(path);
+
+    free(path);
+    return yes;
+}
+
+static bool compile_both(struct trainer *t, struct nn_choices *choices, struct err *err)
 {
     const struct nn_backend *backend = t->job->backend;
-    const struct nn_graph *g = t->net.learnt;
-    struct nn_compile how = {.batch = (int)t->batch, .mode = NN_TRAIN};
+    struct nn_compile how = {
+        .batch = (int)t->batch, .mode = NN_TRAIN, .direct = t->job->options.exact, .choices = choices};
 
-    if (!nn_exec_init(&t->learn, backend, g, &how, err))
+    if (!nn_exec_init(&t->learn, backend, t->net.learnt, &how, err))
         return false;
     how.mode = NN_INFER;
-    if (!nn_exec_init(&t->judge, backend, g, &how, err))
+    return nn_exec_init(&t->judge, backend, t->net.learnt, &how, err);
+}
+
+/* A run that goes on is computed as it was begun; a new one as is fastest here. */
+static bool compile_chosen(struct trainer *t, struct err *err)
+{
+    const bool begun = !t->folder.fresh && has_file(t, "last.safetensors");
+    struct nn_choices choices = NN_CHOICES_INIT;
+    struct nn_choice_cache cache;
+    bool exact, ok = !begun || run_kernels(&choices, &exact, &t->folder.run, err);
+
+    if (!begun)
+        nn_choice_cache_open(&cache, &choices);
+    ok = ok && compile_both(t, &choices, err);
+    if (!begun) {
+        char *path = run_path(&t->folder.run, "kernels.json");
+        nn_choice_cache_close(&cache, &choices);
+        ok = ok && nn_choices_write(&choices, path, err);
+        free(path);
+    }
+    nn_choices_release(&choices);
+    return ok;
+}
+
+static bool compile(struct trainer *t, struct err *err)
+{
+    const struct nn_graph *g = t->net.learnt;
+
+    if (!compile_chosen(t, err))
         return false;
     t->grads = mem_new(g->n_values, sizeof *t->grads);
     t->shown = mem_new(t->net.whole.n_values, sizeof *t->shown);
@@ -221,15 +258,6 @@ static void begin_optimiser(struct trainer *t)
                               .factor = t->net.factor,
                               .graph = t->net.learnt};
     optim_init(&t->optim);
-}
-
-static bool has_file(const struct trainer *t, const char *name)
-{
-    char *path = run_path(&t->folder.run, name);
-    bool yes = file_exists(path);
-
-    free(path);
-    return yes;
 }
 
 /* The numbers the run begins with. Going on, last.safetensors tells them, but for a backbone that never

@@ -5,6 +5,7 @@ export LC_ALL=C OMP_WAIT_POLICY=passive
 CLEARMASS=$1 TOOL=$2 WORK=$3
 HERE=$(cd "$(dirname "$0")" && pwd)
 failures=0 checks=0
+export XDG_CACHE_HOME="$WORK/cache"
 mkdir -p "$WORK" && cd "$WORK" || exit 1
 
 fail() {

@@ -71,6 +71,20 @@ check "and two more" train longer --epochs $EPOCHS
 same longer "prolonged"
 rm -r longer
 
+# What this machine finds fastest may change; a run keeps what it was begun with.
+check "one epoch, to be gone on with elsewhere" train moved --epochs 1
+check "the choices are kept" test -s moved/kernels.json
+cache=$XDG_CACHE_HOME/clearmass/kernels.json
+cp "$cache" cache-before
+sed 's/"winograd"/"DIRECT"/; s/"direct"/"winograd"/; s/"DIRECT"/"direct"/; s/"folded"/"PLAIN"/; s/"plain"/"folded"/; s/"PLAIN"/"plain"/' \
+    cache-before >"$cache"
+check "and two more where other kernels are faster" train moved --epochs $EPOCHS
+same moved "with the run's own kernels"
+check "a run begun there" train other --epochs $EPOCHS
+check "has other bits" test "$(cmp -s whole/best.safetensors other/best.safetensors; echo $?)" = 1
+mv cache-before "$cache"
+rm -r moved other
+
 # Ctrl-C leaves a run that can be measured and gone on with.
 start stopped --epochs 1000
 appears 'stopped/last.safetensors'
