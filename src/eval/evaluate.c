@@ -129,7 +129,7 @@ static bool write_results(struct job *j, const char *out, json_t **result, struc
                                     .decision = j->decision,
                                     .decisions = j->decisions,
                                     .calibration = j->calibrated ? &j->calibration : NULL,
-                                    .same_images = j->part == EVAL_VALIDATION,
+                                    .same_images = j->items.part == EVAL_VALIDATION,
                                     .batch = training_batch(&j->predictor.run),
                                     .seed = j->e->seed};
     char *predictions = file_join(out, "predictions.csv"), *path = file_join(out, "result.json");
