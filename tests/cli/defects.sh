@@ -43,9 +43,9 @@ run_like() {
     done
 }
 
-# Neither how far it is, nor what argp adds.
+# Neither how far it is, nor what argp adds, nor a place that moves with the length of the metadata.
 told() {
-    sed -E '/^[a-z ]+: [0-9]+\/[0-9]+ in |: [0-9]+%, /d; /^Try `/,$d' "$1"
+    sed -E 's/ends at byte [0-9]+ of/ends at byte N of/; /^[a-z ]+: [0-9]+\/[0-9]+ in |: [0-9]+%, /d; /^Try `/,$d' "$1"
 }
 
 for defect in "$HERE"/defects/*"${4-}"*/; do
