@@ -37,26 +37,34 @@ static inline double corner_probability(int k)
     return 1 / (1 + exp(9. - 5 * k));
 }
 
-/* Like write_run, with the same split, and best.safetensors. */
-static inline void write_classifier(const char *folder, const char *fit, const char *data)
+static const struct model_told CLASSIFIER = {&model_resnet50, {3, CROP_SIZE, CROP_SIZE}, {.classes = 2}};
+
+/* Like write_run, with the same split; no weights. */
+static inline void write_run_of_classifier(const char *folder, const char *data)
 {
-    const struct model_told told = {model_find("resnet50"), {3, CROP_SIZE, CROP_SIZE}, {.classes = 2}};
+    struct err err = ERR_INIT;
+
+    write_run(folder, "classify", "stretch", data);
+    json_t *run = json_file_read(under(folder, "run.json"), &err);
+    model_tell(run, &CLASSIFIER);
+    json_object_set_new(run, "input",
+                        json_pack("{s:i, s:i, s:s, s:b, s:s}", "size", CROP_SIZE, "channels", 3, "fit",
+                                  "stretch", "breast_crop", 0, "preprocessing", "caffe"));
+    must(json_file_write(under(folder, "run.json"), run, &err), err);
+    json_decref(run);
+}
+
+static inline void write_classifier(const char *folder, const char *data)
+{
     struct nn_graph g = NN_GRAPH_INIT;
     struct err err = ERR_INIT;
     json_t *meta = json_pack("{s:i}", "epoch", 3);
 
-    write_run(folder, "classify", fit, data);
-    json_t *run = json_file_read(under(folder, "run.json"), &err);
-    model_tell(run, &told);
-    json_object_set_new(run, "input",
-                        json_pack("{s:i, s:i, s:s, s:b, s:s}", "size", CROP_SIZE, "channels", 3, "fit", fit,
-                                  "breast_crop", 0, "preprocessing", "caffe"));
-    must(json_file_write(under(folder, "run.json"), run, &err), err);
-    json_decref(run);
+    write_run_of_classifier(folder, data);
     nn_threads(1);
-    model_build(told.model, &g, told.input, &told.options);
+    model_build(CLASSIFIER.model, &g, CLASSIFIER.input, &CLASSIFIER.options);
     float *v = corner_values(&g);
-    model_tell(meta, &told);
+    model_tell(meta, &CLASSIFIER);
     must(checkpoint_write(under(folder, "best.safetensors"), &g, v, NULL, 0, meta, &err), err);
     json_decref(meta);
     free(v);

@@ -69,7 +69,7 @@ static int prepare(void **state)
     run = mem_copy_string(under(*state, "run"));
     data = mem_copy_string(under(*state, "data"));
     write_quarters(data);
-    write_classifier(run, "stretch", data);
+    write_classifier(run, data);
     if (!evaluate(&(struct evaluation){.run = run, .seed = 1, .batch = 2}, &validated, &err))
         fprintf(stderr, "%s\n", err.text);
     return validated ? 0 : -1;

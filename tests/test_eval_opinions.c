@@ -3,6 +3,7 @@
 #include "eval_classifier.h"
 
 #include "base/csv.h"
+#include "eval/evaluate_opinions.h"
 #include "eval/explain_job.h"
 #include "eval/opinions.h"
 #include "io/image_file.h"
@@ -175,18 +176,172 @@ static void test_refused(void **state)
     refuse(&q, "nowhere: no such run");
 }
 
+/* Every third patient trains. A region of 32 x 32 with room around it is judged benign by the classifier (its
+ * margin is black), one in the corner malignant. */
+static const struct boxed DATA[] = {
+    {"agree", "p1", LABEL_MALIGNANT, PART_NONE, {0, 0, 64, 32}, {0, 0, 64, 32}},
+    {"differ", "p2", LABEL_BENIGN, PART_NONE, {40, 16, 104, 48}, {40, 16, 104, 48}},
+    {"differ2", "p2", LABEL_MALIGNANT, PART_NONE, {40, 16, 104, 48}, {40, 16, 104, 48}},
+    {"alone", "p4", LABEL_NORMAL, PART_NONE, {0, 0, 0, 0}, {0, 0, 0, 0}},
+    {"train", "p3", LABEL_MALIGNANT, PART_NONE, {0, 0, 32, 32}, {0, 0, 32, 32}},
+    {"test", "p10", LABEL_BENIGN, PART_TEST, {0, 0, 64, 32}, {0, 0, 64, 32}},
+};
+enum { IMAGES = sizeof DATA / sizeof *DATA };
+
+static json_t *measured(const struct evaluation *e)
+{
+    struct err err = ERR_INIT;
+    json_t *json = NULL;
+
+    must(evaluate_opinions(e, &json, &err), err);
+    return json;
+}
+
+static void test_one_system(void **state)
+{
+    const struct band given = {10, 50};
+    const char *run = under(*state, "own"), *out = under(run, "opinions");
+    struct csv t = CSV_INIT;
+    struct err err = ERR_INIT;
+    json_t *r = measured(&(struct evaluation){
+        .run = run, .classifier = under(*state, "classifier"), .given = &given, .batch = 4});
+
+    expect_text(r, "format", "clearmass-opinions-1");
+    expect_text(r, "data.part", "validation");
+    expect(r, "data.images", 4, 0);
+    expect(r, "data.left_out", 0, 0);
+    expect(r, "majority_class", .5, 0);
+    expect(r, "accord.agree", 1, 0);
+    expect(r, "accord.differ", 2, 0);
+    expect(r, "accord.no region", 1, 0);
+    expect_text(r, "systems.0.name", "together");
+    expect(r, "systems.0.three_way.0.0", 1, 0); /* alone */
+    expect(r, "systems.0.three_way.0.1", 1, 0); /* differ */
+    expect(r, "systems.0.three_way.1.1", 1, 0);
+    expect(r, "systems.0.three_way.1.2", 1, 0);
+    expect(r, "systems.0.accuracy_of_decided.value", 1, 0);
+    assert_true(json_number_value(at(r, "systems.0.accuracy_of_decided.low")) < .5);
+    expect(r, "systems.0.majority_class_of_decided", .5, 0);
+    expect(r, "systems.0.uncertain.value", .5, 0);
+    expect(r, "systems.1.three_way.0.2", 1, 0); /* the map alone calls "differ" malignant */
+    expect(r, "systems.1.accuracy_of_decided.value", .75, 0);
+    expect(r, "systems.1.benign_called_malignant.value", .5, 0);
+    expect(r, "systems.2.images", 3, 0);
+    expect(r, "systems.2.three_way.1.0", 1, 0); /* the classifier alone misses "differ2" */
+    expect(r, "systems.2.malignant_called_benign.value", .5, 0);
+    json_decref(r);
+    must(csv_read(&t, under(out, "predictions.csv"), &err), err);
+    assert_int_equal(t.count, 4);
+    assert_string_equal(csv_get(&t, 2, csv_column(&t, "id")), "differ");
+    assert_string_equal(csv_get(&t, 2, csv_column(&t, "answer")), "uncertain");
+    assert_string_equal(csv_get(&t, 2, csv_column(&t, "map")), "malignant");
+    assert_string_equal(csv_get(&t, 2, csv_column(&t, "classifier")), "benign");
+    assert_string_equal(csv_get(&t, 1, csv_column(&t, "malignant")), "");
+    csv_release(&t);
+    assert_true(file_exists(under(out, "disagreements/differ-overlay.png")));
+    assert_true(file_exists(under(out, "disagreements/differ2-crop-1.png")));
+    assert_false(file_exists(under(out, "disagreements/agree-overlay.png")));
+}
+
+static void rewrite_split(const char *run, const char *from, const char *to)
+{
+    char *text = read_text(under(run, "split.csv")), *at = strstr(text, from), hash[FILE_SHA256_TEXT];
+    struct err err = ERR_INIT;
+
+    assert_non_null(at);
+    char *changed = mem_printf("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    write_text(under(run, "split.csv"), changed);
+    must(file_sha256(under(run, "split.csv"), hash, &err), err);
+    json_t *json = json_file_read(under(run, "run.json"), &err);
+    json_object_set_new(json_object_get(json, "data"), "split_sha256", json_string(hash));
+    must(json_file_write(under(run, "run.json"), json, &err), err);
+    json_decref(json);
+    free(changed);
+    free(text);
+}
+
+/* What the classifier learned from is left out: by its own split, and, in another data set, by the files. */
+static void test_leaks(void **state)
+{
+    const char *other = under(*state, "leaky"), *copy = under(*state, "copy");
+    struct boxed more[IMAGES];
+    const struct evaluation e = {.run = under(*state, "own"), .classifier = other, .batch = 4};
+
+    write_run_of_classifier(other, under(*state, "data"));
+    assert_int_equal(symlink(under(*state, "classifier/best.safetensors"), under(other, "best.safetensors")),
+                     0);
+    rewrite_split(other, "agree,p1,validation", "agree,p1,train");
+    json_t *r = measured(&e);
+    expect(r, "data.images", 3, 0);
+    expect(r, "data.left_out", 1, 0);
+    json_decref(r);
+    /* the same images under other names are still the same: p1 is left out, and so is all of a patient p9 one
+     * of whose images is that of "train"; p2 is called as a patient that trained nowhere */
+    memcpy(more, DATA, sizeof more);
+    more[0].id = "renamed", more[0].patient = "x";
+    more[4].id = "also", more[4].patient = "p9";
+    more[5].id = "his", more[5].patient = "p9";
+    write_data(copy, more, IMAGES);
+    r = measured(&(struct evaluation){.run = e.run, .classifier = other, .data = copy, .batch = 4});
+    expect_text(r, "data.part", "external");
+    expect(r, "data.left_out", 3, 0);
+    expect(r, "data.images", 3, 0);
+    expect(r, "data.test_evaluations", 1, 0);
+    json_decref(r);
+    assert_true(file_exists(under(other, "test_evaluations.csv")));
+}
+
+static void refuse_to_measure(const struct evaluation *e, const char *message)
+{
+    struct err err = ERR_INIT;
+
+    assert_false(evaluate_opinions(e, NULL, &err));
+    assert_contains(err.text, message);
+}
+
+static void test_measuring_refused(void **state)
+{
+    struct evaluation e = {
+        .run = under(*state, "own"), .classifier = under(*state, "classifier"), .part = EVAL_TRAIN};
+
+    refuse_to_measure(&e, "two networks are measured on images that neither learned from");
+    e.part = EVAL_ALL;
+    refuse_to_measure(&e, "two networks are measured on images that neither learned from");
+    e.part = EVAL_DEFAULT;
+    e.run = under(*state, "segment");
+    refuse_to_measure(&e, "segment is a segment run");
+    e.run = under(*state, "own");
+    e.classifier = e.run;
+    refuse_to_measure(&e, "own is no classifier");
+    /* all validation patients trained the classifier */
+    const char *all = under(*state, "all");
+    write_run_of_classifier(all, under(*state, "data"));
+    assert_int_equal(symlink(under(*state, "classifier/best.safetensors"), under(all, "best.safetensors")),
+                     0);
+    for (int i = 0; i < 4; i++) {
+        char *from = mem_printf("%s,%s,validation", DATA[i].id, DATA[i].patient);
+        char *to = mem_printf("%s,%s,train", DATA[i].id, DATA[i].patient);
+        rewrite_split(all, from, to);
+        free(from);
+        free(to);
+    }
+    e.classifier = all;
+    refuse_to_measure(&e, "no image is left: all 4 are of patients that");
+}
+
 static int prepare(void **state)
 {
     if (make_folder(state))
         return -1;
     const char *run = under(*state, "run"), *data = under(*state, "data");
-    const struct boxed some[] = {{"a", "p1", LABEL_BENIGN, PART_NONE, {0, 0, 8, 8}, {0, 0, 8, 8}},
-                                 {"b", "p3", LABEL_BENIGN, PART_NONE, {0, 0, 8, 8}, {0, 0, 8, 8}}};
 
-    write_data(data, some, 2);
+    write_data(data, DATA, IMAGES);
     write_run(run, "black-box", "stretch", data);
     write_weights(under(run, "best.safetensors"), bright_values);
-    write_classifier(under(*state, "classifier"), "stretch", data);
+    write_run(under(*state, "own"), "black-box", "stretch", data);
+    if (symlink(under(run, "best.safetensors"), under(*state, "own/best.safetensors")))
+        return -1;
+    write_classifier(under(*state, "classifier"), data);
     return 0;
 }
 
@@ -197,6 +352,9 @@ int main(void)
         cmocka_unit_test(test_why),
         cmocka_unit_test(test_disagreement),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_one_system),
+        cmocka_unit_test(test_leaks),
+        cmocka_unit_test(test_measuring_refused),
     };
     return cmocka_run_group_tests(tests, prepare, remove_folder);
 }

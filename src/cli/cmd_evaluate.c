@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/log.h"
-#include "eval/evaluate.h"
+#include "eval/evaluate_opinions.h"
 
 #include <argp.h>
 #include <math.h>
@@ -9,7 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_PART = 0x1001, KEY_LOW, KEY_HIGH, KEY_SENSITIVITY, KEY_SPECIFICITY, KEY_BATCH, KEY_SEED };
+enum {
+    KEY_PART = 0x1001,
+    KEY_CLASSIFIER,
+    KEY_LOW,
+    KEY_HIGH,
+    KEY_SENSITIVITY,
+    KEY_SPECIFICITY,
+    KEY_BATCH,
+    KEY_SEED
+};
 enum { MAX_BATCH = 1024 };
 
 static const char DOC[] =
@@ -28,13 +37,22 @@ static const char DOC[] =
     "'clearmass calibrate' has made a guaranteed pair. Looks at test "
     "images "
     "are counted in RUN/test_evaluations.csv.\n\n"
+    "With --classifier a black-box run and a classifier are measured as one system, as 'clearmass explain' "
+    "uses "
+    "them: the classifier judges every region that the map shows; the answer is benign or malignant where "
+    "both "
+    "say so, else uncertain. Only images of patients that neither network learned from count. OUT gets "
+    "result.json, predictions.csv and, of the images about which they disagree, what explain writes.\n\n"
     "Writes OUT/result.json, OUT/predictions.csv and OUT/masks, or of a classifier OUT/cam. Research "
     "software, not a "
     "medical device.";
 
 static const struct argp_option OPTIONS[] = {
     {"part", KEY_PART, "PART", 0, "validation (default), train, test or all", 0},
-    {"output", 'o', "OUT", 0, "folder to write to (default RUN/evaluation)", 0},
+    {"classifier", KEY_CLASSIFIER, "RUN", 0,
+     "folder of a classify run: measure the two networks as one system", 0},
+    {"output", 'o', "OUT", 0, "folder to write to (default RUN/evaluation, with --classifier RUN/opinions)",
+     0},
     {"low", KEY_LOW, "SCORE", 0,
      "benign below this score (default: the published .0001; .5 for a classifier)", 0},
     {"high", KEY_HIGH, "SCORE", 0,
@@ -89,6 +107,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PART:
         if (!eval_part_parse(arg, &a->e.part))
             argp_error(state, "--part '%s': validation, train, test or all is wanted", arg);
+        return 0;
+    case KEY_CLASSIFIER:
+        a->e.classifier = arg;
         return 0;
     case 'o':
         a->e.out = arg;
@@ -244,6 +265,54 @@ static void print_result(const json_t *r, const char *out)
     printf("In brackets: 95%% intervals. Written to %s\n%s\n", out, CLI_DISCLAIMER);
 }
 
+static double cell(const json_t *system, size_t actual, size_t answer)
+{
+    return json_number_value(
+        json_array_get(json_array_get(json_object_get(system, "three_way"), actual), answer));
+}
+
+static void print_system(const json_t *system)
+{
+    char majority[16], note[64];
+
+    printf("%s, %.0f images; benign, uncertain, malignant\n",
+           json_string_value(json_object_get(system, "name")), value(system, "images"));
+    printf("  actual benign or normal      %.0f %.0f %.0f\n", cell(system, 0, 0), cell(system, 0, 1),
+           cell(system, 0, 2));
+    printf("  actual malignant             %.0f %.0f %.0f\n", cell(system, 1, 0), cell(system, 1, 1),
+           cell(system, 1, 2));
+    snprintf(note, sizeof note, "  majority class of these alone: %s",
+             share_text(value(system, "majority_class_of_decided"), majority));
+    print_line("accuracy of the decided", json_object_get(system, "accuracy_of_decided"), note);
+    print_line("uncertain", json_object_get(system, "uncertain"), "");
+    print_line("malignant called benign", json_object_get(system, "malignant_called_benign"), "");
+}
+
+static void print_opinions(const json_t *r, const char *out)
+{
+    const json_t *data = json_object_get(r, "data"), *accord = json_object_get(r, "accord"), *s;
+    size_t i;
+
+    printf("%s, %s: %.0f images of %.0f patients (%.0f benign, %.0f malignant, %.0f normal); %.0f left out, "
+           "whose "
+           "patients a network learned from\n",
+           json_string_value(json_object_get(data, "path")), json_string_value(json_object_get(data, "part")),
+           value(data, "images"), value(data, "patients"), value(data, "benign"), value(data, "malignant"),
+           value(data, "normal"), value(data, "left_out"));
+    printf(
+        "Two opinions: %.0f agree, %.0f disagree, %.0f with one of them uncertain, %.0f without a region to "
+        "judge\n",
+        value(accord, "agree"), value(accord, "differ"), value(accord, "unsure"), value(accord, "no region"));
+    json_array_foreach(json_object_get(r, "systems"), i, s)
+    {
+        print_system(s);
+    }
+    if (json_array_size(json_object_get(r, "unreadable")) > 0)
+        printf("%zu images could not be read and are left out; result.json lists them\n",
+               json_array_size(json_object_get(r, "unreadable")));
+    printf("In brackets: 95%% intervals. Written to %s\n%s\n", out, CLI_DISCLAIMER);
+}
+
 int cmd_evaluate(int argc, char **argv)
 {
     static const struct argp ARGP = {
@@ -254,10 +323,11 @@ int cmd_evaluate(int argc, char **argv)
 
     argp_err_exit_status = CLI_USAGE;
     argp_parse(&ARGP, argc, argv, 0, NULL, &a);
-    char *out = a.e.out ? file_join(NULL, a.e.out) : file_join(a.e.run, "evaluation");
-    const bool ok = evaluate(&a.e, &result, &err);
+    char *out =
+        a.e.out ? file_join(NULL, a.e.out) : file_join(a.e.run, a.e.classifier ? "opinions" : "evaluation");
+    const bool ok = (a.e.classifier ? evaluate_opinions : evaluate)(&a.e, &result, &err);
     if (ok)
-        print_result(result, out);
+        (a.e.classifier ? print_opinions : print_result)(result, out);
     json_decref(result);
     free(out);
     return ok ? CLI_DONE : cli_fail(&err);

@@ -4,6 +4,7 @@
 #define CLEARMASS_EVAL_CASES_H
 
 #include "data/crops.h"
+#include "eval/explain.h"
 #include "eval/froc.h"
 #include "eval/overlap.h"
 #include "eval/predict.h"
@@ -20,6 +21,8 @@ struct eval_case {
     struct marks marks;            /* owned: marks and lesions of a map; of a run that judges, only malignant
                                       images have lesions */
     struct cam_agreement cam;      /* of a classifier's Grad-CAM, where the lesion's place is known */
+    struct opinions opinions;      /* of two networks, where two were asked */
+    int regions;                   /* that the map showed then */
     char error[256];
 };
 

@@ -5,7 +5,6 @@
 #include "eval/evaluate_items.h"
 #include "eval/result.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,12 +92,9 @@ static bool make_decisions(struct job *j, struct err *err)
                                                         "validation", j->items.part == EVAL_VALIDATION,
                                                         {0, 0},       j->calibration.wish};
     if (j->e->given) {
-        const struct band *g = j->e->given;
-        const struct band band = {isnan(g->low) ? fixed.band.low : g->low,
-                                  isnan(g->high) ? fixed.band.high : g->high};
-        if (band.low > band.high)
-            return err_set(err, ERR_INPUT, "the low threshold %g lies above the high one %g", band.low,
-                           band.high);
+        struct band band;
+        if (!thresholds_complete(&band, j->e->given, fixed.band, err))
+            return false;
         j->decision[j->decisions++] = (struct decision){"given", band, NULL, false, {0, 0}, {0, 0}};
     }
     return true;

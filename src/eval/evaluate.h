@@ -27,8 +27,9 @@ bool eval_part_parse(const char *text, enum eval_part *out);
 
 struct evaluation {
     const char *run;
-    const char *data; /* NULL: the data set the run was trained on */
-    const char *out;  /* NULL: RUN/evaluation */
+    const char *data;       /* NULL: the data set the run was trained on */
+    const char *out;        /* NULL: RUN/evaluation */
+    const char *classifier; /* of evaluate_opinions.h; else NULL */
     enum eval_part part;
     const struct band *given;         /* NULL: the fixed thresholds; one that is NAN is the fixed one */
     struct referral_wish wish;        /* 0 means .9 */

@@ -352,7 +352,7 @@ static json_t *decision_json(const struct decision *d, const struct result_score
     return json;
 }
 
-static json_t *unreadable_json(const struct cases *c)
+json_t *result_unreadable(const struct cases *c)
 {
     json_t *list = json_array();
 
@@ -406,7 +406,7 @@ void result_measure(json_t *json, const struct result_input *in)
     json_object_set_new(json, "answers_by",
                         in->decisions > 0 ? json_string(in->decision[in->decisions - 1].name) : json_null());
     measure_more(json, in);
-    json_object_set_new(json, "unreadable", unreadable_json(in->cases));
+    json_object_set_new(json, "unreadable", result_unreadable(in->cases));
     sample_release(&s);
     result_scores_release(&scores);
 }

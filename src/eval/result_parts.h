@@ -25,6 +25,9 @@ struct interval sample_mean(const struct sample *s, const double *value);
 json_t *number_json(double v);
 json_t *interval_json(struct interval i); /* {"value", "low", "high"} */
 
+/* "unreadable": ids and errors of the cases that could not be read. */
+json_t *result_unreadable(const struct cases *c);
+
 /* "cam": how Grad-CAM agrees with the true regions. */
 json_t *result_cam(const struct sample *s);
 

@@ -82,30 +82,58 @@ out:
     return ok;
 }
 
+bool thresholds_complete(struct band *out, const struct band *given, struct band fixed, struct err *err)
+{
+    const struct band b = {isnan(given->low) ? fixed.low : given->low,
+                           isnan(given->high) ? fixed.high : given->high};
+
+    if (b.low > b.high)
+        return err_set(err, ERR_INPUT, "the low threshold %g lies above the high one %g", b.low, b.high);
+    *out = b;
+    return true;
+}
+
+/* Guaranteed, else chosen, else fixed. */
+static bool find_band(struct band *band, const char **words, const struct predictor *p, struct err *err)
+{
+    struct score_calibration c = SCORE_CALIBRATION_INIT;
+    struct thresholds t;
+    bool calibrated, found;
+    const bool ok = score_calibration_read(&c, &p->run, p->weights_sha256, &calibrated, err) &&
+                    thresholds_read(&t, p, &found, err);
+
+    if (ok && c.guaranteed) {
+        *band = c.promise.band;
+        *words = "guaranteed by the run's validation part";
+    } else if (ok && found) {
+        *band = t.band;
+        *words = "chosen on the run's validation part";
+    }
+    score_calibration_release(&c);
+    return ok;
+}
+
 bool thresholds_in_force(struct band *band, char text[THRESHOLDS_TEXT], const struct predictor *p,
                          const struct band *given, struct err *err)
 {
-    struct score_calibration c = SCORE_CALIBRATION_INIT;
     struct fixed_thresholds fixed;
-    struct thresholds t;
-    bool calibrated = false, found = false;
+    const char *words = "given";
 
     *text = '\0';
     if (!thresholds_fixed(&fixed, p->run.task))
         return true;
-    if (!given && (!score_calibration_read(&c, &p->run, p->weights_sha256, &calibrated, err) ||
-                   !thresholds_read(&t, p, &found, err))) {
-        score_calibration_release(&c);
-        return false;
+    if (given) {
+        if (!thresholds_complete(band, given, fixed.band, err))
+            return false;
+    } else {
+        *band = fixed.band;
+        words = NULL;
+        if (!find_band(band, &words, p, err))
+            return false;
     }
-    *band = given ? *given : c.guaranteed ? c.promise.band : found ? t.band : fixed.band;
-    if (given || c.guaranteed || found)
-        snprintf(text, THRESHOLDS_TEXT, "%s",
-                 given          ? "given"
-                 : c.guaranteed ? "guaranteed by the run's validation part"
-                                : "chosen on the run's validation part");
+    if (words)
+        snprintf(text, THRESHOLDS_TEXT, "%s", words);
     else
         snprintf(text, THRESHOLDS_TEXT, "%s; none were chosen for this run", fixed.name);
-    score_calibration_release(&c);
     return true;
 }

@@ -32,8 +32,12 @@ bool thresholds_write(const struct thresholds *t, const struct predictor *p, str
  * other weights than the run's best ones. Fails on a file that is broken. */
 bool thresholds_read(struct thresholds *out, const struct predictor *p, bool *found, struct err *err);
 
-/* The band that is in force, and where it comes from in words: given (may be NULL), else chosen for these
- * very weights, else fixed. text is "" for a run that does not judge. Fails on a file that is broken. */
+/* A given pair; one of it that is NAN becomes the fixed one. Fails where low then lies above high. */
+bool thresholds_complete(struct band *out, const struct band *given, struct band fixed, struct err *err);
+
+/* The band that is in force, and where it comes from in words: given (may be NULL; completed), else
+ * guaranteed or chosen for these very weights, else fixed. text is "" for a run that does not judge. Fails on
+ * a file that is broken. */
 enum { THRESHOLDS_TEXT = 96 };
 bool thresholds_in_force(struct band *band, char text[THRESHOLDS_TEXT], const struct predictor *p,
                          const struct band *given, struct err *err);
