@@ -336,7 +336,7 @@ static bool cache_features(struct trainer *t, struct err *err)
 
 static bool prepare(struct trainer *t, struct err *err)
 {
-    if (!open_source(t, err) || !choose_best(t, err) || !open_network(t, err))
+    if (!open_network(t, err) || !open_source(t, err) || !choose_best(t, err))
         return false;
     validation_init(&t->validation, &t->source, (uint64_t)t->job->options.seed);
     if ((t->folder.fresh && !write_folder(t, err)) || !cache_features(t, err))

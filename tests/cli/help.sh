@@ -20,7 +20,7 @@ for name in phantom ingest pretrain train evaluate report explain model weights;
 done
 run ingest --help
 sed -n 's/^  \([a-z][a-z-]*\)  *[a-z].*/ingest \1/p' out >>names
-printf 'train segment\ntrain black-box\n' >>names
+printf 'train segment\ntrain black-box\ntrain classify\n' >>names
 
 while read -r name; do
     # shellcheck disable=SC2086

@@ -14,6 +14,9 @@ adds_to_one() {
 
 # has_run RUN: every file that doc/formats.md promises of a run, and what it says.
 has_run() {
+    log=epoch,dice_coef,loss,lr,val_dice_coef,val_loss,val_dice,val_iou,val_auc,seconds
+    cases=epoch,case,id,label,dice,score numbers=31466753
+    [ "$1" != classifier ] || log=epoch,acc,loss,lr,val_acc,val_loss,val_auc,seconds cases=epoch,case,id,label,score numbers=23591810
     for name in run.json split.csv log.csv cases.csv epochs/epoch-001.png diary.html best.safetensors last.safetensors; do
         [ "$1 $name" = "pretrained split.csv" ] || check "$1/$name" [ -s "$1/$name" ]
     done
@@ -25,10 +28,9 @@ has_run() {
         train.learning_rate cases state.epochs_done state.best_epoch state.best_metric state.best_value state.stopped >/dev/null
     equal "$1: finished" "$("$TOOL" json "$1/run.json" state.finished)" true
     equal "$1: best_sha256" "$("$TOOL" json "$1/run.json" state.best_sha256)" "$(sha256sum "$1/best.safetensors" | cut -d' ' -f1)"
-    equal "$1: log.csv" "$(head -1 "$1/log.csv")" \
-        epoch,dice_coef,loss,lr,val_dice_coef,val_loss,val_dice,val_iou,val_auc,seconds
-    equal "$1: cases.csv" "$(head -1 "$1/cases.csv")" epoch,case,id,label,dice,score
-    equal "$1: best weights" "$("$TOOL" weights "$1/best.safetensors" | cut -d' ' -f2-)" "31466753 finite"
+    equal "$1: log.csv" "$(head -1 "$1/log.csv")" $log
+    equal "$1: cases.csv" "$(head -1 "$1/cases.csv")" $cases
+    equal "$1: best weights" "$("$TOOL" weights "$1/best.safetensors" | cut -d' ' -f2-)" "$numbers finite"
     check "$1: last weights" "$TOOL" weights "$1/last.safetensors" >/dev/null
     check "$1: the panel" "$TOOL" size "$1/epochs/epoch-001.png" >/dev/null
     page "$1/diary.html"
@@ -84,6 +86,15 @@ equal "segment: rows of cases.csv" "$(column segment/cases.csv epoch | sort | un
 check "segment: a panel an epoch" [ -s segment/epochs/epoch-002.png ]
 must train black-box data black-box --init segment --epochs 1 --batch 4
 has_run black-box
+
+must train classify data classifier --init none --recipe published --size $SIZE --epochs 2 --batch 4 --validation 0.5
+has_run classifier
+equal "classifier: its input and its network" "$("$TOOL" json classifier/run.json input.preprocessing options.classes options.epsilon \
+    train.unfreeze train.frozen_norm | tr '\n' ' ')" "caffe 2 0.001 none inference "
+equal "classifier: the normal images are counted" "$("$TOOL" json classifier/run.json data.normal)" \
+    "$(column data/manifest.csv label | grep -c normal)"
+check "classifier: the features are kept" [ -s classifier/features.safetensors ]
+equal "classifier: scores are probabilities" "$(column classifier/cases.csv score | awk '$1 < 0 || $1 > 1')" ""
 
 equal "split.csv" "$(head -1 segment/split.csv)" id,patient,part
 check "the black box keeps the split" cmp segment/split.csv black-box/split.csv
