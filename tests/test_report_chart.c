@@ -181,7 +181,7 @@ static void intervals_are_drawn_where_they_are_known(void **state)
 
     (void)state;
     /* 95 for the names and 24 at the right leave 400 of 519 */
-    chart_intervals(&b, 519, rows, 2);
+    chart_intervals(&b, &(struct chart_forest){"shares", 519, 0, rows, 2});
     assert_non_null(strstr(b.data, "<circle cx=\"295.00\""));
     assert_non_null(strstr(b.data, "<line x1=\"195.00\""));
     assert_non_null(strstr(b.data, "x2=\"395.00\""));

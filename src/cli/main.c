@@ -14,6 +14,7 @@ static const struct cli_command COMMANDS[] = {
     {"train", "train a network on a data set", cmd_train},
     {"evaluate", "measure a trained network on a data set", cmd_evaluate},
     {"calibrate", "choose thresholds with a promise, and probabilities", cmd_calibrate},
+    {"compare", "compare runs on the same cases", cmd_compare},
     {"report", "make a page from an evaluated run", cmd_report},
     {"explain", "judge single images and show why", cmd_explain},
     {"dicom", "look at single DICOM files", cmd_dicom},

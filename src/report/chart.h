@@ -89,7 +89,13 @@ struct chart_interval {
     double reference;        /* NAN: none */
     const char *reference_name;
 };
-void chart_intervals(struct buf *b, int width, const struct chart_interval *rows, size_t n);
+struct chart_forest {
+    const char *title;
+    int width, name_width; /* pixels; name_width 0: room for a word */
+    const struct chart_interval *rows;
+    size_t n;
+};
+void chart_intervals(struct buf *b, const struct chart_forest *f);
 
 /* Rows of counts as bars of the same length, cut into parts with their counts written inside. */
 enum { CHART_PARTS = 3 };

@@ -156,47 +156,49 @@ static double place_share(int left, int width, double share)
     return left + fmin(1, fmax(0, share)) * (width - left - CHART_RIGHT - 4);
 }
 
-static void draw_interval(struct buf *b, int width, double y, const struct chart_interval *r)
+static void draw_interval(struct buf *b, const struct chart_forest *f, double y,
+                          const struct chart_interval *r)
 {
     const char *color = chart_color_text(CHART_BLUE);
-    double x0 = place_share(SHORT_NAME_WIDTH, width, r->low),
-           x1 = place_share(SHORT_NAME_WIDTH, width, r->high);
+    const int left = f->name_width;
+    double x0 = place_share(left, f->width, r->low), x1 = place_share(left, f->width, r->high);
 
-    svg_text(b, (struct svg_text){SHORT_NAME_WIDTH - 12, y + 4.5, "end", TEXT, NULL}, r->name);
+    svg_text(b, (struct svg_text){left - 12, y + 4.5, "end", TEXT, NULL}, r->name);
     if (isfinite(r->low) && isfinite(r->high)) {
         svg_line(b, (struct svg_line){x0, y, x1, y}, color, 2, NULL);
         svg_line(b, (struct svg_line){x0, y - 5, x0, y + 5}, color, 2, NULL);
         svg_line(b, (struct svg_line){x1, y - 5, x1, y + 5}, color, 2, NULL);
     }
     if (isfinite(r->value))
-        svg_circle(b, place_share(SHORT_NAME_WIDTH, width, r->value), y, 5, color);
+        svg_circle(b, place_share(left, f->width, r->value), y, 5, color);
     if (isfinite(r->reference)) {
-        double x = place_share(SHORT_NAME_WIDTH, width, r->reference);
-        bool left = x > width * .7;
+        double x = place_share(left, f->width, r->reference);
+        bool turned = x > f->width * .7;
         svg_line(b, (struct svg_line){x, y - 11, x, y + 11}, chart_color_text(CHART_VERMILION), 2.5, NULL);
         if (r->reference_name)
-            svg_text(b, (struct svg_text){left ? x - 5 : x + 5, y - 8, left ? "end" : "start", 11, NULL},
+            svg_text(b, (struct svg_text){turned ? x - 5 : x + 5, y - 8, turned ? "end" : "start", 11, NULL},
                      r->reference_name);
     }
 }
 
-void chart_intervals(struct buf *b, int width, const struct chart_interval *rows, size_t n)
+void chart_intervals(struct buf *b, const struct chart_forest *forest)
 {
     const int row = 32, top = 46;
-    int bottom = top + (int)n * row;
+    struct chart_forest f = *forest;
+    int bottom = top + (int)f.n * row;
     char label[16];
 
-    svg_begin(b, width, bottom + 26, "shares with 95 % intervals");
-    svg_text(b, (struct svg_text){SHORT_NAME_WIDTH, 16, "start", 15, "font-weight=\"600\""},
-             "Shares with 95 % intervals");
+    f.name_width = f.name_width > 0 ? f.name_width : SHORT_NAME_WIDTH;
+    svg_begin(b, f.width, bottom + 26, f.title);
+    svg_text(b, (struct svg_text){f.name_width, 16, "start", 15, "font-weight=\"600\""}, f.title);
     for (int i = 0; i <= 5; i++) {
-        double x = place_share(SHORT_NAME_WIDTH, width, i / 5.0);
+        double x = place_share(f.name_width, f.width, i / 5.0);
         svg_line(b, (struct svg_line){x, top - 8, x, bottom}, GRID_COLOR, 1, NULL);
         snprintf(label, sizeof label, "%d %%", i * 20);
         svg_text(b, (struct svg_text){x, bottom + 17, "middle", 12, NULL}, label);
     }
-    for (size_t i = 0; i < n; i++)
-        draw_interval(b, width, top + row * ((double)i + .5) - 4, &rows[i]);
+    for (size_t i = 0; i < f.n; i++)
+        draw_interval(b, &f, top + row * ((double)i + .5) - 4, &f.rows[i]);
     svg_end(b);
 }
 

@@ -146,6 +146,10 @@ must evaluate segment
 equal "a segment run gives no answers" "$("$TOOL" json segment/evaluation/result.json answers_by)" null
 must report segment
 page segment/report.html
+must compare black-box segment -o compared
+holds "compare" out "not a medical device"
+check "comparison.json" "$TOOL" json compared/comparison.json cases runs.0.auc.low runs.1.dice.value pairs.0.auc.p_holm tests >/dev/null
+page compared/comparison.html
 must evaluate segment ingested
 equal "another data set is an external test" "$("$TOOL" json segment/evaluation/result.json data.external data.part data.test_evaluations | tr '\n' ' ')" \
     "true external 1 "
