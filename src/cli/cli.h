@@ -28,6 +28,7 @@ int cmd_report(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_dicom(int argc, char **argv);
 int cmd_weights(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 /* Prints "clearmass: TEXT" and returns CLI_FAILED. */
 int cli_fail(const struct err *err);

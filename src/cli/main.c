@@ -20,6 +20,7 @@ static const struct cli_command COMMANDS[] = {
     {"dicom", "look at single DICOM files", cmd_dicom},
     {"model", "list a network's layers and parameters", cmd_model},
     {"weights", "look at, fetch, import and export weights", cmd_weights},
+    {"bench", "time a network on this machine", cmd_bench},
 };
 
 enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "nn/machine.h"
 
 #include <fcntl.h>
 #include <stdio.h>

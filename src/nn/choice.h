@@ -2,7 +2,7 @@
  * machine, and kept with a run, so that whoever goes on with the run or checks it computes the same bits.
  *
  * The file (the run's kernels.json, the machine's $XDG_CACHE_HOME/clearmass/kernels.json) is
- *   {"format": "clearmass-kernels-1", "machines": {MACHINE: {WHAT: HOW, ...}}}
+ *   {"format": "clearmass-kernels-1", "machines": {MACHINE: {WHAT: HOW, ...}}} (MACHINE: nn/machine.h)
  * WHAT names shapes and pass, HOW is "direct", "winograd", "folded" or "plain". */
 #ifndef CLEARMASS_NN_CHOICE_H
 #define CLEARMASS_NN_CHOICE_H
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { NN_CHOICE_WHAT = 96, NN_CHOICE_HOW = 12, NN_MACHINE_TEXT = 160 };
+enum { NN_CHOICE_WHAT = 96, NN_CHOICE_HOW = 12 };
 
 struct nn_choice {
     char what[NN_CHOICE_WHAT], how[NN_CHOICE_HOW];
@@ -35,9 +35,6 @@ void nn_choices_release(struct nn_choices *c);
 const char *nn_choices_get(struct nn_choices *c, const char *what);
 /* Adds or replaces; both are cut to their rooms. */
 void nn_choices_set(struct nn_choices *c, const char *what, const char *how);
-
-/* The processor, the library and the threads: choices of another machine hold there, not here. */
-void nn_machine(char text[NN_MACHINE_TEXT]);
 
 /* A file of one machine's choices, whichever machine that was: replaces c's. */
 bool nn_choices_read(struct nn_choices *c, const char *path, struct err *err);

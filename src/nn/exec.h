@@ -42,6 +42,15 @@ struct nn_step {
     uint64_t seed; /* of this step's dropout */
 };
 
+/* A part of a run. */
+struct nn_timing {
+    nn_id node;
+    const char *what; /* "conv", "conv dx", "conv dw", "norm", ... */
+    const char *how;  /* the library's name of what ran, or "" */
+    bool forward;     /* in forward, else in backward */
+    double seconds;   /* of the calling thread */
+};
+
 struct nn_backend {
     const char *name;
     /* NULL on failure (memory, a shape the backend cannot do). The graph must outlive the result. */
@@ -61,6 +70,9 @@ struct nn_backend {
     void (*backward)(void *self, const float *grad_output, float *grads, float *grad_input);
     /* Bytes planned for activations, gradients and scratch. */
     size_t (*memory)(const void *self);
+    /* Copies at most room timings and returns how many there are. From the first call on they are taken: the
+     * least of all runs since. NULL where a backend takes none. */
+    int (*timings)(void *self, struct nn_timing *out, int room);
 };
 
 extern const struct nn_backend nn_backend_ref;

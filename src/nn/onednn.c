@@ -325,6 +325,20 @@ static size_t onednn_bytes(const void *self)
     return o->pool[POOL_RUN].bytes;
 }
 
+static int onednn_timings(void *self, struct nn_timing *out, int room)
+{
+    struct onednn *o = self;
+    o->timing = true;
+    for (int i = 0; i < o->n_steps && i < room; i++) {
+        const struct onednn_step *s = &o->step[i];
+        const_dnnl_primitive_desc_t pd;
+        out[i] = (struct nn_timing){s->node, s->what, "", i < o->n_forward, s->best};
+        if (s->primitive && dnnl_primitive_get_primitive_desc(s->primitive, &pd) == dnnl_success)
+            dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&out[i].how);
+    }
+    return o->n_steps;
+}
+
 const struct nn_backend nn_backend_onednn = {
     .name = "onednn",
     .compile = onednn_compile,
@@ -334,4 +348,5 @@ const struct nn_backend nn_backend_onednn = {
     .forward = onednn_forward,
     .backward = onednn_backward,
     .memory = onednn_bytes,
+    .timings = onednn_timings,
 };

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,31 +194,4 @@ double onednn_conv_seconds(struct onednn *o, const struct onednn_layer *l, enum 
     double seconds = pd ? seconds_of(o, pd) : INFINITY;
     dnnl_primitive_desc_destroy(pd);
     return seconds;
-}
-
-/* ---- the machine ---- */
-
-static void read_cpu(char *text, size_t size)
-{
-    char line[256];
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    snprintf(text, size, "unknown processor");
-    while (f && fgets(line, sizeof line, f)) {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon)
-            continue;
-        snprintf(text, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
-        break;
-    }
-    if (f)
-        fclose(f);
-}
-
-void nn_machine(char text[NN_MACHINE_TEXT])
-{
-    const dnnl_version_t *v = dnnl_version();
-    char cpu[80];
-    read_cpu(cpu, sizeof cpu);
-    snprintf(text, NN_MACHINE_TEXT, "%s, instructions %#x, oneDNN %d.%d.%d, %d threads", cpu,
-             (unsigned)dnnl_get_effective_cpu_isa(), v->major, v->minor, v->patch, omp_get_max_threads());
 }

@@ -7,6 +7,7 @@
 #include "train/features.h"
 #include "train/feed.h"
 #include "train/folder.h"
+#include "train/learn.h"
 #include "train/loss.h"
 #include "train/metrics.h"
 #include "train/network.h"
@@ -19,9 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Keras' default for the moving statistics. */
-#define MOMENTUM 0.99f
 
 struct trainer {
     const struct train_job *job;
@@ -358,24 +356,21 @@ static void show_step(struct trainer *t, size_t step, double loss)
     progress_step(&t->progress, ++t->steps_done, note);
 }
 
-/* One update of the weights; the moving statistics come back from the backend with it. */
 static double take_step(struct trainer *t, const struct feed_batch *b, double *agreement)
 {
-    const struct nn_backend *nn = t->learn.backend;
-    size_t n = b->n * source_truth_size(&t->source);
-    struct rng rng = rng_at((uint64_t)t->job->options.seed, RNG_DROPOUT, t->optim.iterations, 0);
-    const struct nn_step step = {.momentum = MOMENTUM, .dropout = true, .seed = rng_u64(&rng)};
+    const struct learner l = {.exec = &t->learn,
+                              .loss = t->loss,
+                              .optim = &t->optim,
+                              .values = t->values,
+                              .grads = t->grads,
+                              .output_grad = t->output_grad,
+                              .truth = source_truth_size(&t->source),
+                              .seed = (uint64_t)t->job->options.seed};
+    const float *output;
+    double loss = learner_step(&l, b, &output);
 
-    nn->set(t->learn.self, t->values);
-    const float *output = nn->forward(t->learn.self, b->input, &step);
-    double loss = t->loss->measure(b->truth, output, n, t->output_grad);
-    *agreement = t->source.classes ? metrics_accuracy(b->truth, output, n, t->source.classes)
-                                   : loss_soft_dice(b->truth, output, n);
-    if (!isfinite(loss))
-        return loss;
-    nn->backward(t->learn.self, t->output_grad, t->grads, NULL);
-    nn->get(t->learn.self, t->values);
-    optim_step(&t->optim, t->values, t->grads);
+    *agreement = t->source.classes ? metrics_accuracy(b->truth, output, b->n * l.truth, t->source.classes)
+                                   : loss_soft_dice(b->truth, output, b->n * l.truth);
     return loss;
 }
 
