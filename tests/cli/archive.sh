@@ -40,6 +40,18 @@ column data/manifest.csv image_sha256 | sort >read
 equal "every image is one that was drawn" "$(comm -23 read drawn)" ""
 holds "audit.html" data/audit.html "not a medical device"
 
+# ---- a patient in train and in test ----
+cp -r data leaky
+sed -i '/^Mass-Training_P_00004_LEFT_CC,/s/,train,/,test,/' leaky/manifest.csv
+equal "one row was changed" "$(cmp -s data/manifest.csv leaky/manifest.csv; echo $?)" 1
+for task in segment classify; do
+    run train $task leaky refused --init none --size 32 --epochs 1
+    equal "train $task: exit code" "$code" 1
+    equal "train $task: one line with the patient's name" "$(cat err)" "clearmass: leaky: 1 patient is both in train and in test (P_00004), \
+so results on the test part would flatter; --allow-leak trains all the same"
+    check "train $task: nothing is made" [ ! -e refused ]
+done
+
 # ---- explain ----
 good=$(film two-folders) turned=$(film monochrome1) cut=$(film truncated-image) third=$(film misnamed-series)
 mkdir -p mixed/deep tiffs
