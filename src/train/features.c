@@ -92,7 +92,7 @@ static void build(struct nn_graph *g, const struct features_job *job)
 static bool compute(struct feature_source *f, const struct features_job *job, struct err *err)
 {
     struct backbone b = {.graph = NN_GRAPH_INIT, .exec = NN_EXEC_INIT, .batch = (size_t)job->batch};
-    const struct nn_compile how = {.batch = job->batch, .mode = NN_INFER};
+    const struct nn_compile how = {.batch = job->batch, .mode = NN_INFER, .direct = job->exact};
 
     build(&b.graph, job);
     bool ok = nn_exec_init(&b.exec, job->backend, &b.graph, &how, err);
@@ -123,8 +123,8 @@ static void make_key(char key[FILE_SHA256_TEXT], const struct features_job *job)
     file_sha256_bytes(job->values, g.n_values * sizeof *job->values, weights);
     model_tell(options, &told);
     char *network = json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-    char *all = mem_printf("%s\n%s\n%s\n%s\n%s", weights, network, prep_fit_name(r->prep.fit),
-                           prep_values_name(r->prep.values), job->items);
+    char *all = mem_printf("%s\n%s\n%d\n%s\n%s\n%s\n%s", weights, job->backend->name, job->exact, network,
+                           prep_fit_name(r->prep.fit), prep_values_name(r->prep.values), job->items);
     file_sha256_bytes(all, strlen(all), key);
     free(all);
     free(network);

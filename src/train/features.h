@@ -17,6 +17,7 @@ struct features_job {
     const char *items;   /* text that tells the items and their order: files' hashes, labels */
     const struct nn_backend *backend;
     int batch;
+    bool exact; /* see struct nn_compile, direct */
 };
 
 /* Replaces a source of images by one of features: channels of the pooled features, size 1; item, square and

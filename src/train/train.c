@@ -326,7 +326,8 @@ static bool cache_features(struct trainer *t, struct err *err)
                                      .values = t->net.values,
                                      .items = items.data,
                                      .backend = t->job->backend,
-                                     .batch = IMAGES};
+                                     .batch = IMAGES,
+                                     .exact = t->job->options.exact};
     bool ok = features_open(&t->source, &job, err);
     buf_release(&items);
     return ok;
