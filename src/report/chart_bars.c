@@ -164,13 +164,6 @@ static void draw_interval(struct buf *b, const struct chart_forest *f, double y,
     double x0 = place_share(left, f->width, r->low), x1 = place_share(left, f->width, r->high);
 
     svg_text(b, (struct svg_text){left - 12, y + 4.5, "end", TEXT, NULL}, r->name);
-    if (isfinite(r->low) && isfinite(r->high)) {
-        svg_line(b, (struct svg_line){x0, y, x1, y}, color, 2, NULL);
-        svg_line(b, (struct svg_line){x0, y - 5, x0, y + 5}, color, 2, NULL);
-        svg_line(b, (struct svg_line){x1, y - 5, x1, y + 5}, color, 2, NULL);
-    }
-    if (isfinite(r->value))
-        svg_circle(b, place_share(left, f->width, r->value), y, 5, color);
     if (isfinite(r->reference)) {
         double x = place_share(left, f->width, r->reference);
         bool turned = x > f->width * .7;
@@ -179,6 +172,13 @@ static void draw_interval(struct buf *b, const struct chart_forest *f, double y,
             svg_text(b, (struct svg_text){turned ? x - 5 : x + 5, y - 8, turned ? "end" : "start", 11, NULL},
                      r->reference_name);
     }
+    if (isfinite(r->low) && isfinite(r->high)) {
+        svg_line(b, (struct svg_line){x0, y, x1, y}, color, 2, NULL);
+        svg_line(b, (struct svg_line){x0, y - 5, x0, y + 5}, color, 2, NULL);
+        svg_line(b, (struct svg_line){x1, y - 5, x1, y + 5}, color, 2, NULL);
+    }
+    if (isfinite(r->value))
+        svg_circle(b, place_share(left, f->width, r->value), y, 5, color);
 }
 
 void chart_intervals(struct buf *b, const struct chart_forest *forest)

@@ -16,6 +16,9 @@ static bool write_page(struct buf *b, const struct source *s, struct err *err)
     html_begin(b, title, source_text(s->result ? s->result : s->run, "program"));
     section_summary(b, s);
     section_decisions(b, s);
+    section_calibration(b, s);
+    section_curves(b, s);
+    section_groups(b, s);
     section_overlap(b, s);
     ok = section_examples(b, s, err);
     html_heading(b, "curves", "Training");

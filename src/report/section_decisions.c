@@ -120,11 +120,12 @@ static void measure_row(struct buf *b, const json_t *d, const struct measure *m,
 {
     buf_addf(b, "<tr><th>%s</th><td class=\"n\">", m->name);
     html_number(b, share ? member(d, m->key, "value") : source_number(d, m->key), 3);
+    const json_t *of = share ? source_at(d, m->key) : source_at(source_at(d, "intervals"), m->key);
     buf_adds(b, "</td><td class=\"n\">");
-    if (share) {
-        html_number(b, member(d, m->key, "low"), 3);
+    if (of) {
+        html_number(b, source_number(of, "low"), 3);
         buf_adds(b, " to ");
-        html_number(b, member(d, m->key, "high"), 3);
+        html_number(b, source_number(of, "high"), 3);
     }
     buf_addf(b, "</td><td class=\"note\">%s", m->meaning);
     if (m == SHARES) { /* accuracy never stands alone */

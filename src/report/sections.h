@@ -10,6 +10,12 @@
 void section_summary(struct buf *b, const struct source *s);
 /* AUC and ROC, then for each set of thresholds: matrices, table, intervals, distribution of scores. */
 void section_decisions(struct buf *b, const struct source *s);
+/* Probabilities: reliability, ECE, Brier; risk against coverage. */
+void section_calibration(struct buf *b, const struct source *s);
+/* Precision-recall and FROC. */
+void section_curves(struct buf *b, const struct source *s);
+/* Images, breasts, patients; density, subtlety, view, assessment. */
+void section_groups(struct buf *b, const struct source *s);
 /* Dice and IoU of the masks, soft batch Dice apart. */
 void section_overlap(struct buf *b, const struct source *s);
 /* Example pictures: best, median and worst Dice, missed, falsely called, uncertain. */
