@@ -33,7 +33,7 @@ static void test_join(void **state)
     /* the most suspicious of several regions speaks */
     const struct opinions o = opinions_join(ANSWER_MALIGNANT, (const double[]){.1, .95, .5}, 3, BAND);
     assert_int_equal(o.classifier, ANSWER_MALIGNANT);
-    assert_true(o.malignant == .95);
+    assert_true(o.malignant == .95 && o.region == 1);
 }
 
 static void test_why(void **state)
@@ -41,12 +41,12 @@ static void test_why(void **state)
     (void)state;
     char why[OPINIONS_WHY];
 
-    opinions_why(&(struct opinions){ANSWER_MALIGNANT, ANSWER_BENIGN, ANSWER_UNCERTAIN, ACCORD_DIFFER, .1234},
-                 why);
+    opinions_why(
+        &(struct opinions){ANSWER_MALIGNANT, ANSWER_BENIGN, ANSWER_UNCERTAIN, ACCORD_DIFFER, 0, .1234}, why);
     assert_string_equal(
         why, "the networks disagree: the map says malignant, the classifier benign (malignant with "
              "probability 0.12)");
-    opinions_why(&(struct opinions){ANSWER_BENIGN, ANSWER_BENIGN, ANSWER_BENIGN, ACCORD_ALONE, NAN}, why);
+    opinions_why(&(struct opinions){ANSWER_BENIGN, ANSWER_BENIGN, ANSWER_BENIGN, ACCORD_ALONE, -1, NAN}, why);
     assert_contains(why, "shows no region: the classifier had nothing to judge");
 }
 
@@ -127,6 +127,7 @@ static void test_disagreement(void **state)
     j = json_file_read(under(out, "black.json"), &err);
     expect_text(j, "opinions.accord", "no region");
     assert_true(json_is_null(at(j, "opinions.malignant")));
+    assert_true(json_is_null(at(j, "opinions.region")));
     json_decref(j);
 
     must(image_read(&crop, under(out, "middle-crop-1.png"), &err), err);
@@ -236,6 +237,7 @@ static void test_one_system(void **state)
     assert_string_equal(csv_get(&t, 2, csv_column(&t, "answer")), "uncertain");
     assert_string_equal(csv_get(&t, 2, csv_column(&t, "map")), "malignant");
     assert_string_equal(csv_get(&t, 2, csv_column(&t, "classifier")), "benign");
+    assert_string_equal(csv_get(&t, 2, csv_column(&t, "region")), "1");
     assert_string_equal(csv_get(&t, 1, csv_column(&t, "malignant")), "");
     csv_release(&t);
     assert_true(file_exists(under(out, "disagreements/differ-overlay.png")));

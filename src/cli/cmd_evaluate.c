@@ -247,6 +247,11 @@ static void print_result(const json_t *r, const char *out)
     if (cam) {
         print_cam_of(cam, "all", "crops");
         print_cam_of(cam, "malignant", "malignant crops");
+        if (value(cam, "without") > 0)
+            printf("  (left out: %.0f crops in which nothing speaks for malignant, or whose lesion's place "
+                   "is not "
+                   "known)\n",
+                   value(cam, "without"));
         printf("Malignant above the others by their probability\n");
     } else {
         print_overlap(json_object_get(r, "overlap"));

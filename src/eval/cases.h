@@ -15,12 +15,14 @@ struct eval_case {
     enum data_label label;         /* of the item */
     const char *part;              /* "train", "validation", "test" or "external" */
     size_t crop;                   /* index in the crops, for a classifier */
+    const char *crop_path;         /* relative to the data set; NULL for an image */
     bool read;                     /* false: error says why, and the numbers below mean nothing */
     double score;                  /* sum of the map, or the probability of malignant */
     struct overlap_counts overlap; /* of a map, against the true mask, at the network's size */
     struct marks marks;            /* owned: marks and lesions of a map; of a run that judges, only malignant
                                       images have lesions */
-    struct cam_agreement cam;      /* of a classifier's Grad-CAM, where the lesion's place is known */
+    bool has_roi;                  /* the lesion's place in the crop is known */
+    struct cam_agreement cam;      /* then: of a classifier's Grad-CAM */
     struct opinions opinions;      /* of two networks, where two were asked */
     int regions;                   /* that the map showed then */
     char error[256];
@@ -45,8 +47,8 @@ void cases_release(struct cases *c);
 bool cases_predict(struct cases *c, struct predictor *p, const struct manifest *m, const char *folder,
                    struct err *err);
 
-/* The same for the crops of a classifier; FOLDER/ID.png is the Grad-CAM in the crop's own pixels, 255 at its
- * own largest value. */
+/* The same for the crops of a classifier; FOLDER/cam/ID.png is the Grad-CAM in the crop's own pixels, 255 at
+ * its own largest value, FOLDER/roi/ID.png the lesion in the crop, where its place is known. */
 bool cases_judge(struct cases *c, struct predictor *p, const struct crops *crops, const char *folder,
                  struct err *err);
 

@@ -69,22 +69,34 @@ static void read_case(void *chunk, size_t i)
     snprintf(k->error, sizeof k->error, "%.255s", k->read ? "" : err.text);
 }
 
+static bool write_picture(const struct chunk *c, const char *sub, const char *id, const struct image *im,
+                          struct err *err)
+{
+    char *name = mem_printf("%s/%s/%s.png", c->folder, sub, id);
+    const bool ok = png_write(name, im, err);
+
+    free(name);
+    return ok;
+}
+
 static bool finish_case(void *chunk, size_t i, struct err *err)
 {
     struct chunk *c = chunk;
     struct eval_case *k = &c->of[i];
+    const struct image *truth = &c->truth[i];
     const struct cam cam = {c->cam + i * c->places, c->p->output.h, c->p->output.w, &c->plan[i]};
     struct image whole = IMAGE_INIT;
 
     if (!k->read)
         return true;
     k->score = c->malignant[i];
-    char *name = mem_printf("%s/%s.png", c->folder, k->id);
     bool ok = cam_undo(&whole, &cam, err);
-    if (ok && c->truth[i].data)
-        k->cam = cam_agree(&cam, &whole, &c->truth[i]);
-    ok = ok && cam_picture(&whole, &whole, err) && png_write(name, &whole, err);
-    free(name);
+    if (ok && truth->data) {
+        k->cam = cam_agree(&cam, &whole, truth);
+        k->has_roi = true;
+        ok = write_picture(c, "roi", k->id, truth, err);
+    }
+    ok = ok && cam_picture(&whole, &whole, err) && write_picture(c, "cam", k->id, &whole, err);
     image_release(&whole);
     return ok;
 }
@@ -112,10 +124,13 @@ bool cases_judge(struct cases *cases, struct predictor *p, const struct crops *c
                         .places = (size_t)p->output.h * (size_t)p->output.w};
     c->square = mem_try(CHUNK * c->pixels, sizeof *c->square, err);
     c->cam = mem_try(CHUNK * c->places, sizeof *c->cam, err);
-    const bool ok = c->square && c->cam && file_make_folders(folder, err) &&
+    char *cams = file_join(folder, "cam"), *rois = file_join(folder, "roi");
+    const bool ok = c->square && c->cam && file_make_folders(cams, err) && file_make_folders(rois, err) &&
                     cases_each(cases, &(struct cases_walk){CHUNK, judge_chunk, c}, err);
     for (int i = 0; i < CHUNK; i++)
         image_release(&c->truth[i]);
+    free(cams);
+    free(rois);
     free(c->square);
     free(c->cam);
     free(c);

@@ -149,11 +149,12 @@ static bool write_results(struct job *j, const char *out, json_t **result, struc
 /* Maps, or, for a classifier, probabilities with Grad-CAM. */
 static bool predict(struct job *j, const char *out, struct err *err)
 {
-    char *folder = file_join(out, j->items.judges_crops ? "cam" : "masks");
-    const bool ok = j->items.judges_crops
-                        ? cases_judge(&j->items.cases, &j->predictor, &j->items.crops, folder, err)
-                        : cases_predict(&j->items.cases, &j->predictor, &j->items.data, folder, err);
+    struct eval_items *it = &j->items;
 
+    if (it->judges_crops)
+        return cases_judge(&it->cases, &j->predictor, &it->crops, out, err);
+    char *folder = file_join(out, "masks");
+    const bool ok = cases_predict(&it->cases, &j->predictor, &it->data, folder, err);
     free(folder);
     return ok;
 }

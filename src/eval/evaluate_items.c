@@ -74,7 +74,8 @@ static struct eval_case item_at(const struct eval_items *it, size_t i, size_t *i
     return (struct eval_case){.id = it->crops.crop[i].id,
                               .item = crop_image(&it->crops, i),
                               .label = it->crops.crop[i].label,
-                              .crop = i};
+                              .crop = i,
+                              .crop_path = it->crops.crop[i].path};
 }
 
 static bool choose_cases(struct eval_items *it, struct err *err)

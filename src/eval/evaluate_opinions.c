@@ -191,9 +191,10 @@ static void put_case(struct buf *b, const struct eval_case *k)
     csv_put(b, answer_name(o->map));
     csv_putf(b, "%d", k->regions);
     if (o->accord == ACCORD_ALONE) {
-        csv_put(b, "");
-        csv_put(b, "");
+        for (int i = 0; i < 3; i++)
+            csv_put(b, "");
     } else {
+        csv_putf(b, "%d", o->region + 1);
         csv_putf(b, "%.17g", o->malignant);
         csv_put(b, answer_name(o->classifier));
     }
@@ -207,7 +208,7 @@ static bool write_predictions(const struct job *j, const char *out, struct err *
     char *path = file_join(out, "predictions.csv");
     struct buf b = BUF_INIT;
 
-    buf_adds(&b, "id,patient,label,part,answer,accord,score,map,regions,malignant,classifier,why\n");
+    buf_adds(&b, "id,patient,label,part,answer,accord,score,map,regions,region,malignant,classifier,why\n");
     for (size_t i = 0; i < c->count; i++)
         if (c->of[i].read)
             put_case(&b, &c->of[i]);

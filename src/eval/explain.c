@@ -135,9 +135,10 @@ static json_t *opinions_json(const struct opinions *o)
     char why[OPINIONS_WHY];
 
     opinions_why(o, why);
-    return json_pack("{s:s, s:s, s:s?, s:o, s:s}", "accord", accord_name(o->accord), "map",
-                     answer_name(o->map), "classifier", alone ? NULL : answer_name(o->classifier),
-                     "malignant", alone ? json_null() : json_real(o->malignant), "why", why);
+    return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:s}", "accord", accord_name(o->accord), "map",
+                     answer_name(o->map), "classifier", alone ? NULL : answer_name(o->classifier), "region",
+                     alone ? json_null() : json_integer(o->region + 1), "malignant",
+                     alone ? json_null() : json_real(o->malignant), "why", why);
 }
 
 void explanation_json(json_t *json, const struct explanation *x)

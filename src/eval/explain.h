@@ -25,7 +25,8 @@ enum accord {
 struct opinions {
     enum answer map, classifier, together; /* classifier means nothing with ACCORD_ALONE */
     enum accord accord;
-    double malignant; /* the classifier's largest probability over the regions; NAN with ACCORD_ALONE */
+    int region;       /* the most suspicious one, by index; -1 with ACCORD_ALONE */
+    double malignant; /* the classifier's probability there; NAN with ACCORD_ALONE */
 };
 
 struct explain_region {

@@ -21,12 +21,14 @@ const char *accord_name(enum accord a)
 
 struct opinions opinions_join(enum answer map, const double *malignant, int regions, struct band band)
 {
-    struct opinions o = {.map = map, .together = map, .accord = ACCORD_ALONE, .malignant = NAN};
+    struct opinions o = {.map = map, .together = map, .accord = ACCORD_ALONE, .region = -1, .malignant = NAN};
 
     if (regions == 0)
         return o;
-    for (int i = 0; i < regions; i++)
-        o.malignant = fmax(o.malignant, malignant[i]); /* of a number and NAN: the number */
+    o.region = 0;
+    for (int i = 1; i < regions; i++)
+        o.region = malignant[i] > malignant[o.region] ? i : o.region;
+    o.malignant = malignant[o.region];
     o.classifier = band_answer(band, o.malignant);
     if (map == ANSWER_UNCERTAIN || o.classifier == ANSWER_UNCERTAIN)
         o.accord = ACCORD_UNSURE;
@@ -39,10 +41,10 @@ struct opinions opinions_join(enum answer map, const double *malignant, int regi
 void opinions_why(const struct opinions *o, char text[OPINIONS_WHY])
 {
     static const char *const FORM[ACCORD_COUNT] = {
-        [ACCORD_AGREE] = "both networks say %s (the classifier: malignant with probability %.2f)",
+        [ACCORD_AGREE] = "both networks say %s (the classifier: malignant with probability %.2g)",
         [ACCORD_DIFFER] =
-            "the networks disagree: the map says %s, the classifier %s (malignant with probability %.2f)",
-        [ACCORD_UNSURE] = "the map says %s, the classifier %s (malignant with probability %.2f)",
+            "the networks disagree: the map says %s, the classifier %s (malignant with probability %.2g)",
+        [ACCORD_UNSURE] = "the map says %s, the classifier %s (malignant with probability %.2g)",
         [ACCORD_ALONE] = "the map says %s and shows no region: the classifier had nothing to judge"};
     const char *map = answer_name(o->map), *classifier = answer_name(o->classifier);
 

@@ -436,6 +436,11 @@ static void put_cam(struct buf *b, const struct eval_case *k)
     put_measure(b, k->cam.somewhere, k->cam.energy);
     put_measure(b, k->cam.somewhere, k->cam.region_share);
     csv_putf(b, "cam/%s.png", k->id);
+    if (k->has_roi)
+        csv_putf(b, "roi/%s.png", k->id);
+    else
+        csv_put(b, "");
+    csv_put(b, k->crop_path);
 }
 
 /* What follows the columns that every kind of case has. */
@@ -444,7 +449,7 @@ struct columns {
     void (*put)(struct buf *b, const struct eval_case *k);
 };
 static const struct columns MAPS = {"dice,iou,truth_pixels,predicted_pixels,mask", put_overlap};
-static const struct columns CROPS = {"cam_hit,cam_energy,region_share,cam", put_cam};
+static const struct columns CROPS = {"cam_hit,cam_energy,region_share,cam,roi,crop", put_cam};
 
 static void put_case(struct buf *b, const struct eval_case *k, const struct decision *in_force,
                      const struct columns *more)

@@ -50,6 +50,22 @@ bool picture_id_is_safe(const char *id)
     return true;
 }
 
+bool picture_path_is_safe(const char *path)
+{
+    char name[256];
+
+    for (size_t n; *path; path += n + (path[n] == '/')) {
+        n = strcspn(path, "/");
+        if (n >= sizeof name)
+            return false;
+        memcpy(name, path, n);
+        name[n] = '\0';
+        if (!picture_id_is_safe(name))
+            return false;
+    }
+    return true;
+}
+
 static bool read_map(struct image *out, const char *path, const struct image *like, struct err *err)
 {
     struct image map = IMAGE_INIT;
@@ -77,20 +93,11 @@ out:
 
 static bool read_views(struct views *v, const struct picture_place *where, bool *found, struct err *err)
 {
-    char *image = mem_printf("%s/full/%s.tif", where->data_folder, where->id);
-    char *truth = mem_printf("%s/roi/%s.tif", where->data_folder, where->id);
-    char *prediction = mem_printf("%s/%s.png", where->masks_folder, where->id);
-    bool ok = true;
-
-    *found = file_exists(image);
-    if (*found)
-        ok = image_read(&v->shown, image, err) && image_for_display(&v->shown, &v->shown, err) &&
-             read_map(&v->truth, truth, &v->shown, err) &&
-             read_map(&v->prediction, prediction, &v->shown, err);
-    free(image);
-    free(truth);
-    free(prediction);
-    return ok;
+    *found = file_exists(where->image);
+    return !*found ||
+           (image_read(&v->shown, where->image, err) && image_for_display(&v->shown, &v->shown, err) &&
+            read_map(&v->truth, where->truth, &v->shown, err) &&
+            read_map(&v->prediction, where->prediction, &v->shown, err));
 }
 
 /* All three brought to a longer side of SIDE. A region that vanishes on the way is taken wherever it has a
@@ -114,7 +121,7 @@ static float cut_of(const struct image *map)
 }
 
 /* heat: the enlarged part goes without, so that a margin can be judged. */
-static void draw_marks(struct views *v, bool heat)
+static void draw_marks(struct views *v, bool heat, bool outline)
 {
     const struct draw_contour truth = {cut_of(&v->truth), 3, PANEL_TRUTH_COLOR};
     const struct draw_contour prediction = {CUT, 2, PANEL_PREDICTION_COLOR};
@@ -122,7 +129,8 @@ static void draw_marks(struct views *v, bool heat)
     if (heat)
         draw_heat(&v->shown, &v->prediction, .25F);
     draw_contour(&v->shown, &v->truth, &truth);
-    draw_contour(&v->shown, &v->prediction, &prediction);
+    if (outline)
+        draw_contour(&v->shown, &v->prediction, &prediction);
 }
 
 static bool is_small(struct image_box box, const struct image *im)
@@ -172,20 +180,21 @@ static bool views_cut(struct views *out, const struct views *v, struct image_box
            image_crop(&out->prediction, &v->prediction, box, err) && views_fit(out, err);
 }
 
-static bool write_pictures(struct buf *b, const struct views *v, const char *id, struct err *err)
+static bool write_pictures(struct buf *b, const struct views *v, const struct picture_place *where,
+                           struct err *err)
 {
     struct views whole = VIEWS_INIT, part = VIEWS_INIT;
     struct image_box box = {0, 0, v->shown.width, v->shown.height};
-    bool ok = views_cut(&whole, v, box, err) && write_jpeg(b, &whole, id, err);
+    bool ok = views_cut(&whole, v, box, err) && write_jpeg(b, &whole, where->id, err);
 
     if (ok) {
-        draw_marks(&whole, true);
+        draw_marks(&whole, true, !where->heat_only);
         ok = write_jpeg(b, &whole, "with marks", err);
     }
-    if (ok && detail_box(&box, v)) {
+    if (ok && !where->heat_only && detail_box(&box, v)) {
         ok = views_cut(&part, v, box, err);
         if (ok) {
-            draw_marks(&part, false);
+            draw_marks(&part, false, true);
             ok = write_jpeg(b, &part, "enlarged, with outlines", err);
         }
     }
@@ -201,7 +210,7 @@ bool picture_write(struct buf *b, const struct picture_place *where, bool *found
 
     if (ok && *found) {
         buf_adds(b, "<div class=\"shots\">");
-        ok = write_pictures(b, &v, where->id, err);
+        ok = write_pictures(b, &v, where, err);
         buf_adds(b, "</div>\n");
     }
     views_release(&v);

@@ -20,7 +20,8 @@ static bool write_page(struct buf *b, const struct source *s, struct err *err)
     section_curves(b, s);
     section_groups(b, s);
     section_overlap(b, s);
-    ok = section_examples(b, s, err);
+    section_cam(b, s);
+    ok = section_opinions(b, s, err) && section_examples(b, s, err);
     html_heading(b, "curves", "Training");
     curves_write(b, &s->history, s->run, false);
     section_made(b, s);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BINS_PER_DECADE = 2, MAX_DECADES = 14, MIN_EXPONENT = -8, MAX_DOTS = 3 };
+enum { PROBABILITY_BINS = 20, BINS_PER_DECADE = 2, MAX_DECADES = 14, MIN_EXPONENT = -8, MAX_DOTS = 3 };
 
 static bool is_malignant(const struct prediction *p)
 {
@@ -189,35 +189,50 @@ static void exponents(const struct source *s, const double cut[2], double *low, 
         *low = *high - 1;
 }
 
+/* The axis of a sum of many pixels is one of decades, that of a probability runs from 0 to 1. */
+static void find_axis(struct chart_histogram *h, const struct source *s, const double cut[2])
+{
+    if (s->crops) {
+        h->x_label = "probability of malignant";
+        h->x_max = 1;
+        h->bins = PROBABILITY_BINS;
+        return;
+    }
+    exponents(s, cut, &h->x_min, &h->x_max);
+    h->x_label = "score: sum of the mask, log axis";
+    h->log10 = true;
+    h->first = "and less";
+    h->bins = (size_t)lrint((h->x_max - h->x_min) * BINS_PER_DECADE);
+}
+
+static double on_axis(const struct chart_histogram *h, double score)
+{
+    return !h->log10 ? score : score > 0 ? log10(score) : h->x_min;
+}
+
 static void distribution(struct buf *b, const struct source *s, const json_t *d)
 {
     size_t counts[2][MAX_DECADES * BINS_PER_DECADE + 2] = {{0}};
     const double cut[2] = {source_number(d, "low"), source_number(d, "high")};
     char *names[2] = {mem_printf("low %.4g", cut[0]), mem_printf("high %.4g", cut[1])};
-    const struct chart_cut cuts[2] = {{log10(cut[0]), names[0]}, {log10(cut[1]), names[1]}};
     struct chart_group groups[2] = {{"benign and normal", counts[0], CHART_BLUE},
                                     {"malignant", counts[1], CHART_VERMILION}};
-    double low, high;
-
-    exponents(s, cut, &low, &high);
     struct chart_histogram h = {.title = "Scores by actual class",
-                                .x_label = "score: sum of the mask, log axis",
                                 .width = 560,
                                 .height = 340,
-                                .x_min = low,
-                                .x_max = high,
-                                .log10 = true,
-                                .first = "and less",
-                                .bins = (size_t)lrint((high - low) * BINS_PER_DECADE),
                                 .groups = groups,
                                 .n_groups = 2,
-                                .cuts = cuts,
                                 .n_cuts = cut[0] > 0 && cut[1] > 0 ? 2 : 0,
                                 .band = true};
+
+    find_axis(&h, s, cut);
+    const struct chart_cut cuts[2] = {{on_axis(&h, cut[0]), names[0]}, {on_axis(&h, cut[1]), names[1]}};
+    h.cuts = cuts;
     for (size_t i = 0; i < s->table.count; i++) {
-        double v = s->prediction[i].score, at = v > 0 ? (log10(v) - low) * BINS_PER_DECADE : 0;
+        const double v = s->prediction[i].score;
         if (!isfinite(v))
             continue;
+        const double at = (on_axis(&h, v) - h.x_min) / (h.x_max - h.x_min) * (double)h.bins;
         counts[is_malignant(&s->prediction[i])][at <= 0                ? 0
                                                 : at >= (double)h.bins ? h.bins - 1
                                                                        : (size_t)at]++;
@@ -416,10 +431,10 @@ void section_decisions(struct buf *b, const struct source *s)
         buf_adds(b, "<p>This evaluation holds no decisions: they need malignant images and others.</p>\n");
         return;
     }
-    buf_adds(
-        b,
-        "<p>The score of an image is the sum of its predicted mask. Normal images count as benign in every "
-        "two-class number.</p>\n");
+    buf_adds(b, s->crops
+                    ? "<p>The score of a crop is the network's probability of malignant.</p>\n"
+                    : "<p>The score of an image is the sum of its predicted mask. Normal images count as "
+                      "benign in every two-class number.</p>\n");
     ranking(b, s->result, ranked);
     for (size_t i = 0; i < json_array_size(decisions); i++)
         decision(b, s, json_array_get(decisions, i));

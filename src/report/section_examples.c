@@ -51,6 +51,22 @@ static double by_uncertain(const struct prediction *p)
     return answered(p, "uncertain") ? p->score : NAN;
 }
 
+static double by_clear_malignant(const struct prediction *p)
+{
+    return is_malignant(p) && answered(p, "malignant") ? p->score : NAN;
+}
+
+static double by_clear_benign(const struct prediction *p)
+{
+    return !is_malignant(p) && answered(p, "benign") ? -p->score : NAN;
+}
+
+/* Malignant crops whose map lies least inside the lesion. */
+static double by_looking_away(const struct prediction *p)
+{
+    return is_malignant(p) ? -p->cam_energy : NAN;
+}
+
 struct ranked {
     const struct prediction *p;
     double rank;
@@ -80,7 +96,19 @@ static struct ranked *rank_all(const struct source *s, rank_of *rank, size_t *n)
     return all;
 }
 
-static void caption(struct buf *b, const struct prediction *p)
+static void caption_of_crop(struct buf *b, const struct prediction *p)
+{
+    buf_addf(b, " &middot; malignant with probability %.3g", p->score);
+    if (isfinite(p->cam_energy)) {
+        buf_adds(b, "<br>Grad-CAM inside the lesion: ");
+        html_percent(b, p->cam_energy);
+        buf_adds(b, ", which is ");
+        html_percent(b, p->region_share);
+        buf_addf(b, " of the crop; strongest place %s it", p->cam_hit > 0 ? "inside" : "<b>outside</b>");
+    }
+}
+
+static void caption(struct buf *b, const struct prediction *p, bool crop)
 {
     char score[HTML_SCORE_TEXT];
 
@@ -93,27 +121,53 @@ static void caption(struct buf *b, const struct prediction *p)
         html_text(b, p->answer);
         buf_adds(b, "</b>");
     }
-    html_score_text(p->score, score);
-    buf_addf(b, " &middot; score %s &middot; Dice ", score);
-    html_number(b, p->dice, 3);
+    if (crop) {
+        caption_of_crop(b, p);
+    } else {
+        html_score_text(p->score, score);
+        buf_addf(b, " &middot; score %s &middot; Dice ", score);
+        html_number(b, p->dice, 3);
+    }
     buf_adds(b, "</figcaption>\n");
 }
 
 struct folders {
-    char *data, *masks;
+    char *data, *evaluation;
 };
 
-static bool example(struct buf *b, const struct folders *f, const struct prediction *p, struct err *err)
+/* "" where a path is none. */
+static char *join_safe(const char *folder, const char *path)
 {
-    const struct picture_place where = {f->data, f->masks, p->id};
+    return *path && picture_path_is_safe(path) ? file_join(folder, path) : mem_copy_string("");
+}
+
+static bool write_picture(struct buf *b, const struct folders *f, const struct prediction *p, bool crop,
+                          bool *found, struct err *err)
+{
+    char *image = crop ? join_safe(f->data, p->crop) : mem_printf("%s/full/%s.tif", f->data, p->id);
+    char *truth = crop ? join_safe(f->evaluation, p->roi) : mem_printf("%s/roi/%s.tif", f->data, p->id);
+    char *prediction =
+        crop ? join_safe(f->evaluation, p->cam) : mem_printf("%s/masks/%s.png", f->evaluation, p->id);
+    const struct picture_place where = {image, truth, prediction, p->id, crop};
+    const bool ok = picture_write(b, &where, found, err);
+
+    free(image);
+    free(truth);
+    free(prediction);
+    return ok;
+}
+
+static bool example(struct buf *b, const struct folders *f, const struct prediction *p, bool crop,
+                    struct err *err)
+{
     bool found = false;
 
     buf_adds(b, "<figure>\n");
-    if (picture_id_is_safe(p->id) && !picture_write(b, &where, &found, err))
+    if (picture_id_is_safe(p->id) && !write_picture(b, f, p, crop, &found, err))
         return false;
     if (!found)
         buf_adds(b, "<p class=\"note\">The image was not found.</p>\n");
-    caption(b, p);
+    caption(b, p, crop);
     buf_adds(b, "</figure>\n");
     return true;
 }
@@ -137,6 +191,18 @@ static const struct group GROUPS[] = {
     {"Uncertain", "No image was left uncertain.", by_uncertain, MAX_SHOWN, false, true},
 };
 
+static const struct group GROUPS_OF_CROPS[] = {
+    {"Clear and right: malignant", NULL, by_clear_malignant, 2, false, true},
+    {"Clear and right: benign", NULL, by_clear_benign, 2, false, true},
+    {"Missed: malignant, called benign", "No malignant crop was called benign.", by_missed, MAX_SHOWN, false,
+     true},
+    {"False calls: not malignant, called malignant", "No other crop was called malignant.", by_false_call,
+     MAX_SHOWN, false, true},
+    {"Uncertain", "No crop was left uncertain.", by_uncertain, MAX_SHOWN, false, true},
+    {"Looking away: malignant crops whose Grad-CAM lies least inside the lesion", NULL, by_looking_away, 2,
+     false, false},
+};
+
 static bool write_group(struct buf *b, const struct source *s, const struct folders *f, const struct group *g,
                         struct err *err)
 {
@@ -153,7 +219,7 @@ static bool write_group(struct buf *b, const struct source *s, const struct fold
     else if (g->none)
         buf_addf(b, "<p>%s</p>\n", g->none);
     for (size_t i = first; i < end && ok; i++)
-        ok = example(b, f, all[i].p, err);
+        ok = example(b, f, all[i].p, s->crops, err);
     if (n > 0)
         buf_adds(b, "</div>\n");
     free(all);
@@ -185,8 +251,16 @@ static bool has_answers(const struct source *s)
     return false;
 }
 
-static void write_legend(struct buf *b, const struct source *s)
+static void write_marks(struct buf *b, bool crops)
 {
+    if (crops) {
+        buf_adds(
+            b,
+            "<p class=\"note\">Each case: the crop as it is, and under the warm glow of its Grad-CAM, which "
+            "shows where the evidence for malignant comes from (each map at its own full strength). Mark:"
+            "<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the true lesion.");
+        return;
+    }
     buf_adds(
         b,
         "<p class=\"note\">Each case: the image as it is, the image with the marks and, where they are "
@@ -194,6 +268,11 @@ static void write_legend(struct buf *b, const struct source *s)
         "that part enlarged. Marks:<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the "
         "truth<span class=\"key\" style=\"border-color:#ff8c00\"></span>outline of the prediction cut at .5; "
         "the warm glow is the prediction before the cut.");
+}
+
+static void write_legend(struct buf *b, const struct source *s)
+{
+    write_marks(b, s->crops);
     if (*source_text(s->result, "answers_by")) {
         buf_adds(b, " Answers are those of the ");
         html_text(b, source_text(s->result, "answers_by"));
@@ -208,7 +287,9 @@ static void write_legend(struct buf *b, const struct source *s)
 
 bool section_examples(struct buf *b, const struct source *s, struct err *err)
 {
-    struct folders f = {find_data(s), file_join(s->folder, "evaluation/masks")};
+    struct folders f = {find_data(s), file_join(s->folder, "evaluation")};
+    const struct group *groups = s->crops ? GROUPS_OF_CROPS : GROUPS;
+    const size_t n = s->crops ? sizeof GROUPS_OF_CROPS / sizeof *groups : sizeof GROUPS / sizeof *groups;
     bool ok = true, answers = has_answers(s);
 
     if (s->table.count == 0)
@@ -221,12 +302,12 @@ bool section_examples(struct buf *b, const struct source *s, struct err *err)
         goto out;
     }
     write_legend(b, s);
-    for (size_t i = 0; i < sizeof GROUPS / sizeof *GROUPS && ok; i++) {
-        if (answers || !GROUPS[i].needs_answers)
-            ok = write_group(b, s, &f, &GROUPS[i], err);
+    for (size_t i = 0; i < n && ok; i++) {
+        if (answers || !groups[i].needs_answers)
+            ok = write_group(b, s, &f, &groups[i], err);
     }
 out:
     free(f.data);
-    free(f.masks);
+    free(f.evaluation);
     return ok;
 }

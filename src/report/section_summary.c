@@ -13,6 +13,11 @@ static void count_of(struct buf *b, double x, double n)
     html_number(b, n, 0);
 }
 
+static const char *unit(const json_t *data)
+{
+    return !strcmp(source_text(data, "unit"), "crop") ? "crop" : "image";
+}
+
 static void what(struct buf *b, const struct source *s)
 {
     const json_t *data = source_at(s->result, "data");
@@ -20,7 +25,7 @@ static void what(struct buf *b, const struct source *s)
 
     buf_adds(b, "<p>This page tells how the network did on <b>");
     html_number(b, source_number(data, "images"), 0);
-    buf_adds(b, " images</b> of ");
+    buf_addf(b, " %ss</b> of ", unit(data));
     html_number(b, source_number(data, "patients"), 0);
     buf_adds(b, " patients (");
     if (!strcmp(part, "all")) {
@@ -72,7 +77,7 @@ static void one_decision(struct buf *b, const json_t *d, const json_t *data)
     html_text(b, source_text(d, "name"));
     buf_adds(b, " thresholds:</b> right for ");
     count_of(b, tn + tp, tn + tp + fn + fp);
-    buf_adds(b, " images, an accuracy of <b>");
+    buf_addf(b, " %ss, an accuracy of <b>", unit(data));
     html_percent(b, source_number(d, "accuracy.value"));
     buf_adds(b, "</b> (95&nbsp;% interval ");
     html_percent(b, source_number(d, "accuracy.low"));
@@ -84,7 +89,7 @@ static void one_decision(struct buf *b, const json_t *d, const json_t *data)
              against_majority(source_number(d, "accuracy.low"), source_number(d, "accuracy.high"),
                               source_number(d, "majority_class")));
     count_of(b, tp, tp + fn);
-    buf_adds(b, " malignant images, and ");
+    buf_addf(b, " malignant %ss, and ", unit(data));
     count_of(b, fp, tn + fp);
     buf_adds(b, " others.");
     if (isfinite(unsure)) {
@@ -101,9 +106,11 @@ static void ranking(struct buf *b, const json_t *result)
 
     if (!isfinite(auc))
         return;
-    buf_adds(b, "<p><b>Ranking by the score:</b> of a malignant image and another, taken by chance, the "
-                "malignant one has the "
-                "higher score in ");
+    buf_addf(
+        b,
+        "<p><b>Ranking by the score:</b> of a malignant %s and another, taken by chance, the malignant one "
+        "has the higher score in ",
+        unit(source_at(result, "data")));
     html_percent(b, auc);
     buf_addf(b, " of pairs (AUC %.3f, 95&nbsp;%% interval ", auc);
     html_number(b, low, 3);
@@ -137,6 +144,53 @@ static void outlines(struct buf *b, const struct source *s)
     buf_adds(b, "; it is above .5 on ");
     html_percent(b, source_number(dice, "share_above_half"));
     buf_adds(b, " of them.</p>\n");
+}
+
+/* Where a classifier looks. */
+static void looks(struct buf *b, const json_t *result)
+{
+    const json_t *cam = source_at(result, "cam.malignant");
+    double n = source_number(cam, "crops");
+
+    if (!(n > 0))
+        return;
+    buf_adds(b, "<p><b>Where it looks:</b> on ");
+    html_number(b, n, 0);
+    buf_adds(b,
+             " malignant crops the place that speaks most for malignant lies inside the true lesion in <b>");
+    html_percent(b, source_number(cam, "pointing_game.value"));
+    buf_adds(b, "</b> of them (95&nbsp;% interval ");
+    html_percent(b, source_number(cam, "pointing_game.low"));
+    buf_adds(b, " to ");
+    html_percent(b, source_number(cam, "pointing_game.high"));
+    buf_adds(b, "); a place taken by chance would in ");
+    html_percent(b, source_number(cam, "region_share.value"));
+    buf_adds(b, ".</p>\n");
+}
+
+/* The run with a classifier, as one system. */
+static void together(struct buf *b, const struct source *s)
+{
+    const json_t *system = json_array_get(source_at(s->opinions, "systems"), 0);
+
+    if (!system)
+        return;
+    buf_adds(
+        b, "<p><b>Two opinions:</b> together with a classifier that judges the regions it shows, it leaves ");
+    html_percent(b, source_number(system, "uncertain.value"));
+    buf_adds(b, " of ");
+    html_number(b, source_number(system, "images"), 0);
+    buf_adds(b, " images uncertain (");
+    html_number(b, source_number(s->opinions, "accord.differ"), 0);
+    buf_adds(b, " because the two disagree); of the others <b>");
+    html_percent(b, source_number(system, "accuracy_of_decided.value"));
+    buf_adds(b, "</b> are right (95&nbsp;% interval ");
+    html_percent(b, source_number(system, "accuracy_of_decided.low"));
+    buf_adds(b, " to ");
+    html_percent(b, source_number(system, "accuracy_of_decided.high"));
+    buf_adds(b, "; the larger class alone: ");
+    html_percent(b, source_number(system, "majority_class_of_decided"));
+    buf_adds(b, ").</p>\n");
 }
 
 static void cautions(struct buf *b, const json_t *result)
@@ -208,6 +262,8 @@ void section_summary(struct buf *b, const struct source *s)
             one_decision(b, json_array_get(decisions, i), data);
         ranking(b, s->result);
         outlines(b, s);
+        looks(b, s->result);
+        together(b, s);
         cautions(b, s->result);
     } else {
         buf_adds(b, "<p><b>This run has not been evaluated:</b> there are no results to show yet, only how "

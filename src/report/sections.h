@@ -18,7 +18,11 @@ void section_curves(struct buf *b, const struct source *s);
 void section_groups(struct buf *b, const struct source *s);
 /* Dice and IoU of the masks, soft batch Dice apart. */
 void section_overlap(struct buf *b, const struct source *s);
-/* Example pictures: best, median and worst Dice, missed, falsely called, uncertain. */
+/* How a classifier's Grad-CAM agrees with the true regions. */
+void section_cam(struct buf *b, const struct source *s);
+/* What the run and a classifier say together. */
+bool section_opinions(struct buf *b, const struct source *s, struct err *err);
+/* Example pictures: best, median and worst Dice, or the clearest crops; missed, falsely called, uncertain. */
 bool section_examples(struct buf *b, const struct source *s, struct err *err);
 /* Data, hashes, options, program. */
 void section_made(struct buf *b, const struct source *s);

@@ -59,22 +59,38 @@ static bool field_number(const struct csv *t, size_t row, const char *column, do
     return true;
 }
 
+/* The text columns by name. */
+static void text_fields(struct prediction *p, const struct csv *t, size_t row)
+{
+    p->id = csv_get(t, row, csv_column(t, "id"));
+    p->label = csv_get(t, row, csv_column(t, "label"));
+    p->answer = csv_get(t, row, csv_column(t, "answer"));
+    p->crop = csv_get(t, row, csv_column(t, "crop"));
+    p->cam = csv_get(t, row, csv_column(t, "cam"));
+    p->roi = csv_get(t, row, csv_column(t, "roi"));
+}
+
+static bool number_fields(struct prediction *p, const struct csv *t, size_t row, struct err *err)
+{
+    return field_number(t, row, "score", &p->score, err) && field_number(t, row, "dice", &p->dice, err) &&
+           field_number(t, row, "cam_hit", &p->cam_hit, err) &&
+           field_number(t, row, "cam_energy", &p->cam_energy, err) &&
+           field_number(t, row, "region_share", &p->region_share, err);
+}
+
 static bool read_predictions(struct source *s, struct err *err)
 {
-    static const char *const NEEDED[] = {"id", "label", "score", "dice"};
+    const char *const needed[] = {"id", "label", "score", s->crops ? "crop" : "dice"};
     const struct csv *t = &s->table;
 
-    for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
-        if (csv_column(t, NEEDED[i]) < 0)
-            return err_set(err, ERR_FORMAT, "no column '%s'", NEEDED[i]);
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        if (csv_column(t, needed[i]) < 0)
+            return err_set(err, ERR_FORMAT, "no column '%s'", needed[i]);
     }
     s->prediction = mem_new(t->count + 1, sizeof *s->prediction);
     for (size_t i = 0; i < t->count; i++) {
-        struct prediction *p = &s->prediction[i];
-        p->id = csv_get(t, i, csv_column(t, "id"));
-        p->label = csv_get(t, i, csv_column(t, "label"));
-        p->answer = csv_get(t, i, csv_column(t, "answer"));
-        if (!field_number(t, i, "score", &p->score, err) || !field_number(t, i, "dice", &p->dice, err))
+        text_fields(&s->prediction[i], t, i);
+        if (!number_fields(&s->prediction[i], t, i, err))
             return false;
     }
     return true;
@@ -89,6 +105,7 @@ static bool read_evaluation(struct source *s, struct err *err)
     if (file_exists(result)) {
         s->result = read_checked(result, "clearmass-result-1", "result of an evaluation", err);
         ok = s->result != NULL;
+        s->crops = !strcmp(source_text(s->result, "data.unit"), "crop");
     }
     if (ok && s->result && file_exists(predictions)) {
         ok = csv_read(&s->table, predictions, err);
@@ -100,6 +117,19 @@ static bool read_evaluation(struct source *s, struct err *err)
     return ok;
 }
 
+static bool read_opinions(struct source *s, struct err *err)
+{
+    char *path = file_join(s->folder, "opinions/result.json");
+    bool ok = true;
+
+    if (file_exists(path)) {
+        s->opinions = read_checked(path, "clearmass-opinions-1", "result of two networks", err);
+        ok = s->opinions != NULL;
+    }
+    free(path);
+    return ok;
+}
+
 bool source_read(struct source *out, const char *run_folder, struct err *err)
 {
     struct source s = {0};
@@ -107,7 +137,8 @@ bool source_read(struct source *out, const char *run_folder, struct err *err)
 
     s.folder = mem_copy_string(run_folder);
     s.run = source_read_run(run_folder, err);
-    ok = s.run && read_evaluation(&s, err) && history_read(&s.history, run_folder, err);
+    ok = s.run && read_evaluation(&s, err) && read_opinions(&s, err) &&
+         history_read(&s.history, run_folder, err);
     if (ok) {
         source_release(out);
         *out = s;
@@ -122,6 +153,7 @@ void source_release(struct source *s)
     free(s->folder);
     json_decref(s->run);
     json_decref(s->result);
+    json_decref(s->opinions);
     csv_release(&s->table);
     free(s->prediction);
     history_release(&s->history);

@@ -10,7 +10,10 @@
 struct prediction {
     const char *id, *label, *answer;
     double score;
-    double dice; /* NAN where the truth is empty */
+    double dice; /* NAN where the truth is empty, and for crops */
+    /* of a classifier's crops, else "" and NAN */
+    const char *crop, *cam, *roi; /* files: of the data set, of the evaluation */
+    double cam_hit, cam_energy, region_share;
 };
 
 /* A run folder as far as it is there. */
@@ -18,6 +21,8 @@ struct source {
     char *folder;
     json_t *run;                   /* run.json */
     json_t *result;                /* evaluation/result.json; NULL when not evaluated */
+    json_t *opinions;              /* opinions/result.json; NULL when the run was not measured with another */
+    bool crops;                    /* the result is of a classifier's crops, not of images */
     struct csv table;              /* evaluation/predictions.csv; empty when not evaluated */
     struct prediction *prediction; /* [table.count] */
     struct history history;
