@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "eval/evaluate.h"
 #include "eval/result.h"
+#include "eval/verify.h"
 #include "io/image_file.h"
 
 /* A box of w x h pixels of the square, at (x, y) of it. */
@@ -365,6 +366,52 @@ static void test_parts(void **state)
     assert_false(eval_part_parse("testing", &p));
 }
 
+/* FOLDER/predictions.csv with one score another. */
+static void change_a_score(const char *folder)
+{
+    struct err err = ERR_INIT;
+    char *text = read_text(under(folder, "predictions.csv")),
+         *at = strstr(text, "m1,p4,malignant,validation,2");
+
+    assert_non_null(at);
+    at[strlen("m1,p4,malignant,validation,")] = '3';
+    must(file_write(under(folder, "predictions.csv"), text, strlen(text), &err), err);
+    free(text);
+}
+
+static void test_a_result_comes_out_again(void **state)
+{
+    const char *out = under(*state, "kept"), *replay = under(*state, "replay");
+    const struct verify cfg = {.result = out, .out = replay};
+    struct verified v;
+    struct err err = ERR_INIT;
+
+    json_decref(
+        evaluated(&(struct evaluation){.run = run, .out = out, .seed = 3, .batch = 2, .part = EVAL_TEST}));
+    char *looks = read_text(under(run, "test_evaluations.csv"));
+    must(verify(&v, &cfg, &err), err);
+    assert_int_equal(v.differences, 0);
+    assert_true(v.values > 100);
+    char *after = read_text(under(run, "test_evaluations.csv"));
+    assert_string_equal(looks, after); /* no look is counted */
+    free(looks);
+    free(after);
+    json_decref(evaluated(&(struct evaluation){.run = run, .out = out, .seed = 1, .batch = 2}));
+    change_a_score(out);
+    must(verify(&v, &cfg, &err), err);
+    assert_int_equal(v.differences, 1);
+    assert_contains(v.difference[0], "score of m1: 3");
+    json_t *result = json_file_read(under(out, "result.json"), NULL);
+    json_object_set_new(json_object_get(result, "data"), "manifest_sha256", json_string("beef"));
+    must(json_file_write(under(out, "result.json"), result, &err), err);
+    json_decref(result);
+    must(verify(&v, &cfg, &err), err); /* other data: nothing is replayed */
+    assert_int_equal(v.differences, 1);
+    assert_contains(v.difference[0], "the data set's manifest.csv: beef, now ");
+    assert_false(verify(&v, &(struct verify){.result = under(*state, "nowhere"), .out = replay}, &err));
+    assert_contains(err.text, "nowhere: no evaluation");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_a_file_that_was_changed),
         cmocka_unit_test(test_a_mask_of_another_size),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_a_result_comes_out_again),
         cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, prepare, clear);

@@ -15,6 +15,7 @@ static const struct cli_command COMMANDS[] = {
     {"evaluate", "measure a trained network on a data set", cmd_evaluate},
     {"calibrate", "choose thresholds with a promise, and probabilities", cmd_calibrate},
     {"compare", "compare runs on the same cases", cmd_compare},
+    {"verify", "replay an evaluation and compare", cmd_verify},
     {"report", "make a page from an evaluated run", cmd_report},
     {"explain", "judge single images and show why", cmd_explain},
     {"dicom", "look at single DICOM files", cmd_dicom},

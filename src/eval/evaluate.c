@@ -3,7 +3,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "eval/evaluate_items.h"
-#include "eval/result.h"
+#include "eval/machine.h"
+#include "eval/result_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static bool choose_thresholds(struct job *j, struct decision *d, bool *found, st
         return true;
     }
     *d = (struct decision){"chosen", t.band, "validation", true, t.wish, {0, 0}};
-    return thresholds_write(&t, &j->predictor, err);
+    return j->e->replay || thresholds_write(&t, &j->predictor, err);
 }
 
 static bool use_thresholds(struct job *j, struct decision *d, bool *found, struct err *err)
@@ -108,12 +109,26 @@ static size_t training_batch(const struct run *run)
     return batch > 0 ? (size_t)batch : SOFT_DICE_BATCH;
 }
 
+/* What the caller chose, as far as numbers depend on it. */
+static json_t *options_json(const struct job *j)
+{
+    const struct evaluation *e = j->e;
+    const double s = e->wish.sensitivity, p = e->wish.specificity;
+
+    return json_pack(
+        "{s:I, s:i, s:o, s:f, s:f}", "seed", (json_int_t)e->seed, "batch", j->predictor.batch, "given",
+        e->given ? json_pack("[o, o]", number_json(e->given->low), number_json(e->given->high)) : json_null(),
+        "wanted_sensitivity", s != 0 ? s : WISH, "wanted_specificity", p != 0 ? p : WISH);
+}
+
 static json_t *make_result(const struct job *j, const struct result_input *in, size_t tests)
 {
     json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o}", "format", "clearmass-result-1", "program",
                              EVAL_PROGRAM, "disclaimer", EVAL_DISCLAIMER, "run",
                              predictor_json(&j->predictor), "data", eval_items_json(&j->items, tests));
 
+    json_object_set_new(json, "options", options_json(j));
+    json_object_set_new(json, "machine", machine_json());
     result_measure(json, in);
     return json;
 }
@@ -131,7 +146,7 @@ static bool write_results(struct job *j, const char *out, json_t **result, struc
     char *predictions = file_join(out, "predictions.csv"), *path = file_join(out, "result.json");
     json_t *json = NULL;
     size_t tests;
-    bool ok = eval_items_count_test(&j->items, &j->predictor, &tests, err) &&
+    bool ok = eval_items_count_test(&j->items, &j->predictor, j->e->replay, &tests, err) &&
               result_write_predictions(predictions, &in, err);
 
     if (ok) {

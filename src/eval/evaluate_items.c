@@ -107,8 +107,8 @@ bool eval_items_open(struct eval_items *it, const struct evaluation *e, const st
     return open_data(it, e, run, err) && choose_cases(it, err);
 }
 
-bool eval_items_count_test(const struct eval_items *it, const struct predictor *p, size_t *count,
-                           struct err *err)
+bool eval_items_count_test(const struct eval_items *it, const struct predictor *p, bool only_count,
+                           size_t *count, struct err *err)
 {
     static const char HEADER[] = "time,program,part,manifest_sha256,images,weights_sha256\n";
     char *path = run_path(&p->run, "test_evaluations.csv");
@@ -133,7 +133,7 @@ bool eval_items_count_test(const struct eval_items *it, const struct predictor *
     }
     gmtime_r(&seconds, &utc);
     strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    if (it->has_test) {
+    if (it->has_test && !only_count) {
         ++*count;
         csv_put(&b, now);
         csv_put(&b, EVAL_PROGRAM);

@@ -26,10 +26,10 @@ bool eval_items_open(struct eval_items *it, const struct evaluation *e, const st
 /* Harmless on EVAL_ITEMS_INIT and after a failure. */
 void eval_items_release(struct eval_items *it);
 
-/* Adds a row to the run's test_evaluations.csv where these are test images; *count becomes the looks at this
- * data set. */
-bool eval_items_count_test(const struct eval_items *it, const struct predictor *p, size_t *count,
-                           struct err *err);
+/* Adds a row to the run's test_evaluations.csv where these are test images, unless only_count; *count becomes
+ * the looks at this data set. */
+bool eval_items_count_test(const struct eval_items *it, const struct predictor *p, bool only_count,
+                           size_t *count, struct err *err);
 
 /* Fails where not one case could be read. */
 bool eval_items_any_read(const struct eval_items *it, struct err *err);

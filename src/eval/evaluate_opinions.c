@@ -223,9 +223,10 @@ static bool write_results(const struct job *j, const char *out, json_t **result,
     char *path = file_join(out, "result.json");
     json_t *json = NULL;
     size_t tests, tests_of_classifier;
-    bool ok = eval_items_count_test(&j->items, &j->predictor, &tests, err) &&
-              eval_items_count_test(&j->items, &j->adviser.predictor, &tests_of_classifier, err) &&
-              write_predictions(j, out, err);
+    bool ok =
+        eval_items_count_test(&j->items, &j->predictor, j->e->replay, &tests, err) &&
+        eval_items_count_test(&j->items, &j->adviser.predictor, j->e->replay, &tests_of_classifier, err) &&
+        write_predictions(j, out, err);
 
     if (ok) {
         json = make_result(j, tests > tests_of_classifier ? tests : tests_of_classifier);

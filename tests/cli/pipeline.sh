@@ -140,6 +140,13 @@ run calibrate black-box
 equal "too few patients for a promise" "$code" 1
 holds "calibrate" err "no band can be promised: too few patients with"
 equal "calibration.json without a promise" "$("$TOOL" json black-box/calibration.json guaranteed)" null
+must verify black-box/evaluation -o replayed
+holds "verify" out "Same: all "
+sed -i 's/"auc": [01]\.[0-9]*/"auc": 0.4321/;s/"auc": null/"auc": 0.4321/' $E/result.json
+run verify black-box -o replayed
+equal "a changed result" "$code" 1
+holds "verify" out "score.auc: 0.4321"
+cp replayed/result.json $E/result.json
 must report black-box
 page black-box/report.html
 must evaluate segment
