@@ -8,6 +8,7 @@ a program's processes together, shared pages divided among them, looked at 20 ti
 so that all find it in memory as far as it fits. SCRATCH is emptied before every turn and after.
 """
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -47,11 +48,11 @@ def memory_mb(root):
 
 
 def measure(command, scratch):
-    """Wall seconds, peak MB, bytes of what was made."""
+    """Wall seconds, seconds of all cores together, peak MB, bytes of what was made."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     os.sync()
-    begin, peak = time.monotonic(), 0
+    begin, peak, before = time.monotonic(), 0, resource.getrusage(resource.RUSAGE_CHILDREN)
     with open(scratch / "log", "wb") as log:
         child = subprocess.Popen(command, stdout=log, stderr=log)
         while child.poll() is None:
@@ -60,11 +61,12 @@ def measure(command, scratch):
                 child.wait(.05)
             except subprocess.TimeoutExpired:
                 pass
-    seconds = time.monotonic() - begin
+    seconds, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
     if child.returncode:
         sys.exit((scratch / "log").read_text())
     made = sum(p.stat().st_size for p in (scratch / "out").rglob("*.tif"))
-    return seconds, peak, made
+    work = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return seconds, work, peak, made
 
 
 def main():
@@ -82,14 +84,15 @@ def main():
     for turn in range(turns):
         for name, command in commands.items():
             results[name].append(measure(command, scratch))
-            seconds, peak, made = results[name][-1]
-            print(f"turn {turn + 1}: {name}: {seconds:.2f} s, {peak:.0f} MB, {made / 1e6:.0f} MB made, "
+            seconds, work, peak, made = results[name][-1]
+            print(f"turn {turn + 1}: {name}: {seconds:.2f} s ({work:.1f} s of work), {peak:.0f} MB, {made / 1e6:.0f} MB made, "
                   f"load {os.getloadavg()[0]:.1f}", flush=True)
     shutil.rmtree(scratch)
-    ours = statistics.median(r[0] for r in results["clearmass"])
+    ours = [statistics.median(r[k] for r in results["clearmass"]) for k in (0, 1)]
     for name, rows in results.items():
-        seconds = statistics.median(r[0] for r in rows)
-        print(f"median: {name}: {seconds:.2f} s, {seconds / ours:.2f} times ours, peak {max(r[1] for r in rows):.0f} MB")
+        seconds, work = (statistics.median(r[k] for r in rows) for k in (0, 1))
+        print(f"median: {name}: {seconds:.2f} s, {seconds / ours[0]:.2f} times ours; {work:.1f} s of work, "
+              f"{work / ours[1]:.2f} times ours; peak {max(r[2] for r in rows):.0f} MB")
 
 
 if __name__ == "__main__":
