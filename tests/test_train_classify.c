@@ -1,164 +1,8 @@
-/* Training a classifier as a whole, small: a head on cached features against the same without the cache and
- * against two loops of softmax regression; what stays frozen; going on after any death; what it refuses. */
-#include "test_train_data.h"
+/* A classifier's training, small: a head on cached features against the same without the cache and against
+ * two loops of softmax regression; what it learns from, what moves and what stays. */
+#include "test_train_classify.h"
 
-#include "base/csv.h"
-#include "base/stop.h"
-#include "io/safetensors.h"
-#include "model/checkpoint.h"
-#include "model/keras.h"
-#include "train/train.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-enum { WIDTH = 12, BATCH = 5 };
-
-static char base[] = "/tmp/clearmass-classify-XXXXXX";
-static char *data;
-
-static char *in_base(const char *name)
-{
-    return file_join(base, name);
-}
-
-/* A ResNet in miniature, of three stages; it goes by ResNet-50's name so that runs can be read back. */
-static void build_small(const struct model *m, struct nn_graph *g, struct nn_shape input,
-                        const struct model_options *o)
-{
-    const struct nn_norm norm = {.epsilon = (float)(o->epsilon > 0 ? o->epsilon : m->epsilon)};
-    nn_id x = nn_input(g, input);
-
-    x = nn_conv2d(g, x, "conv1", (struct nn_conv){.filters = 8, .kernel = 3, .stride = 2, .pad = 1});
-    x = nn_relu(g, nn_batchnorm(g, x, "bn_conv1", norm));
-    x = nn_conv2d(g, x, "res4a_branch2a", (struct nn_conv){.filters = 8, .kernel = 3, .stride = 2, .pad = 1});
-    x = nn_relu(g, nn_batchnorm(g, x, "bn4a_branch2a", norm));
-    x = nn_conv2d(g, x, "res5a_branch2a",
-                  (struct nn_conv){.filters = WIDTH, .kernel = 3, .stride = 2, .pad = 1});
-    x = nn_relu(g, nn_batchnorm(g, x, "bn5a_branch2a", norm));
-    x = nn_global_avgpool(g, x);
-    if (o->classes != MODEL_NO_HEAD)
-        nn_softmax(g, nn_dense(g, x, "fc2", 2));
-}
-
-static const struct model SMALL = {.name = "resnet50",
-                                   .title = "small",
-                                   .multiple_of = 1,
-                                   .build_as = build_small,
-                                   .classes = 2,
-                                   .epsilon = 1e-3};
-
-static struct train_job job_of(const char *folder, int epochs)
-{
-    struct train_job job = {.task = RUN_CLASSIFY,
-                            .folder = folder,
-                            .data = data,
-                            .model = &SMALL,
-                            .backend = &nn_backend_onednn,
-                            .channels = 3,
-                            .prep = {32, PREP_STRETCH, false, PREP_CAFFE},
-                            .options = train_options_published(RUN_CLASSIFY)};
-    job.options.epochs = epochs;
-    job.options.batch = BATCH;
-    job.options.learning_rate = 1e-4; /* features of random layers on 0..255 are large */
-    job.options.validation = 0.3;
-    return job;
-}
-
-static struct train_job tuning_job(const char *folder, int epochs)
-{
-    struct train_job job = job_of(folder, epochs);
-
-    job.options = train_options_default(RUN_CLASSIFY);
-    job.options.epochs = epochs;
-    job.options.batch = BATCH;
-    job.options.validation = 0.3;
-    return job;
-}
-
-static void train_ok(const struct train_job *job)
-{
-    struct err err = ERR_INIT;
-    if (!train(job, &err))
-        fail_msg("%s", err.text);
-}
-
-static void train_refused(const struct train_job *job, const char *message)
-{
-    struct err err = ERR_INIT;
-    assert_false(train(job, &err));
-    if (!strstr(err.text, message) || strchr(err.text, '\n'))
-        fail_msg("'%s' instead of '%s'", err.text, message);
-}
-
-/* A tensor of a file of the run; free() it. */
-static float *tensor(const char *run, const char *file, const char *name, size_t *count)
-{
-    struct safetensors s = SAFETENSORS_INIT;
-    struct err err = ERR_INIT;
-    char *path = file_join(run, file);
-
-    if (!safetensors_open(&s, path, &err))
-        fail_msg("%s", err.text);
-    const struct safetensors_tensor *t = safetensors_find(&s, name);
-    if (!t)
-        fail_msg("%s has no %s", path, name);
-    float *v = mem_new(t->count, sizeof *v);
-    safetensors_floats(t, v);
-    if (count)
-        *count = t->count;
-    safetensors_close(&s);
-    free(path);
-    return v;
-}
-
-static double log_value(const char *run, size_t epoch, const char *column)
-{
-    struct csv t = CSV_INIT;
-    struct err err = ERR_INIT;
-    char *path = file_join(run, "log.csv");
-
-    if (!csv_read(&t, path, &err))
-        fail_msg("%s", err.text);
-    double v = atof(csv_get(&t, epoch, csv_column(&t, column)));
-    csv_release(&t);
-    free(path);
-    return v;
-}
-
-static void assert_close(double a, double b, double tolerance)
-{
-    if (!(fabs(a - b) <= tolerance * (1 + fabs(b))))
-        fail_msg("%.9g is not %.9g", a, b);
-}
-
-static bool same_bytes(const char *a, const char *b, const char *name)
-{
-    char x[FILE_SHA256_TEXT] = "", y[FILE_SHA256_TEXT] = "", *p = file_join(a, name), *q = file_join(b, name);
-    struct err err = ERR_INIT;
-
-    assert_true(file_sha256(p, x, &err) && file_sha256(q, y, &err));
-    free(p);
-    free(q);
-    return !strcmp(x, y);
-}
-
-static void assert_same_run(const char *a, const char *b)
-{
-    static const char *const FILES[] = {"best.safetensors", "last.safetensors", "cases.csv", "split.csv"};
-
-    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++)
-        if (!same_bytes(a, b, FILES[i]))
-            fail_msg("%s differs between %s and %s", FILES[i], a, b);
-}
+#include "train/source.h"
 
 /* ---- a head on features ---- */
 
@@ -349,6 +193,60 @@ static void features_are_kept_under_their_key(void **state)
     free(whole);
 }
 
+/* ---- what is learnt from ---- */
+
+/* Weights and smoothing in training alone; the class of an item is its crop's. */
+static void truths_weigh_and_smooth(void **state)
+{
+    (void)state;
+    struct manifest m = MANIFEST_INIT;
+    struct crops c = CROPS_INIT;
+    struct split split = SPLIT_INIT;
+    struct source s = SOURCE_INIT;
+    struct err err = ERR_INIT;
+    size_t benign = 0;
+
+    assert_true(manifest_read(&m, data, &err) && crops_find(&c, &m, &err) &&
+                split_make(&split, &m, .3, 1, &err));
+    const struct source_crops how = {.crops = &c,
+                                     .split = &split,
+                                     .prep = {32, PREP_STRETCH, false, PREP_CAFFE},
+                                     .channels = 3,
+                                     .balanced = true,
+                                     .smoothing = .2};
+    assert_true(source_open_crops(&s, &how, &err));
+    assert_int_equal(s.n_train + s.n_validation, 32);
+    assert_int_equal(source_truth_size(&s), 2);
+    for (size_t i = 0; i < m.count; i++)
+        benign += split.part[i] == PART_TRAIN && m.item[i].label == LABEL_BENIGN;
+    const double weight[2] = {(double)s.n_train / (2 * (double)benign),
+                              (double)s.n_train / (2 * (double)(s.n_train - benign))};
+    double sum = 0;
+    for (size_t i = 0; i < s.n_train; i++) {
+        float learnt[2], plain[2];
+        struct source_batch b = {.pass = SOURCE_LEARN, .index = &i, .n = 1};
+        s.fill(s.self, &b, NULL, learnt);
+        b.pass = SOURCE_PLAIN;
+        s.fill(s.self, &b, NULL, plain);
+        const int class = plain[1] == 1;
+        assert_true(plain[class] == 1 && plain[1 - class] == 0);
+        assert_close(learnt[class], .9 * weight[class], 1e-6);
+        assert_close(learnt[1 - class], .1 * weight[class], 1e-6);
+        sum += learnt[0] + learnt[1];
+    }
+    assert_close(sum, (double)s.n_train, 1e-6); /* the weights are 1 on average */
+    for (size_t i = 0; i < s.n_validation; i++) {
+        const struct source_batch b = {.pass = SOURCE_VALIDATE, .index = &i, .n = 1};
+        float truth[2];
+        s.fill(s.self, &b, NULL, truth);
+        assert_true(truth[s.item(s.self, i).malignant] == 1 && truth[0] + truth[1] == 1);
+    }
+    source_close(&s);
+    split_release(&split);
+    crops_release(&c);
+    manifest_release(&m);
+}
+
 /* ---- what is trained ---- */
 
 /* Whether a slot of the best weights is what it began as, to the last bit. */
@@ -442,263 +340,13 @@ static void it_learns(void **state)
     free(run);
 }
 
-/* ---- going on ---- */
-
-/* argv: child DATA RUN EPOCHS CACHED */
-static int child(char **argv)
-{
-    struct err err = ERR_INIT;
-    data = argv[2];
-    struct train_job job = (atoi(argv[5]) ? job_of : tuning_job)(argv[3], atoi(argv[4]));
-    stop_install();
-    return train(&job, &err) ? 0 : err.kind == ERR_CANCELLED ? 3 : 1;
-}
-
-static void kill_after(const char *folder, int epochs, bool cached, double seconds)
-{
-    char words[2][12];
-    const struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
-
-    snprintf(words[0], sizeof words[0], "%d", epochs);
-    snprintf(words[1], sizeof words[1], "%d", cached);
-    pid_t pid = fork();
-    if (pid == 0) {
-        freopen("/dev/null", "w", stderr);
-        execl("/proc/self/exe", "child", "child", data, folder, words[0], words[1], (char *)NULL);
-        _exit(127);
-    }
-    nanosleep(&t, NULL);
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-}
-
-static void goes_on_bit_for_bit(void **state)
-{
-    (void)state;
-    enum { EPOCHS = 8 };
-    for (int cached = 0; cached < 2; cached++) {
-        char *whole = in_base(cached ? "whole-cached" : "whole"),
-             *parts = in_base(cached ? "parts-cached" : "parts");
-        struct train_job job = (cached ? job_of : tuning_job)(whole, EPOCHS);
-        double began = (double)clock() / CLOCKS_PER_SEC;
-        train_ok(&job);
-        double took = (double)clock() / CLOCKS_PER_SEC - began;
-        for (int i = 1; i <= 4; i++)
-            kill_after(parts, EPOCHS, cached, .02 + took * i / 5);
-        job.folder = parts;
-        for (int epochs = 3; epochs <= EPOCHS; epochs++) { /* and in pieces */
-            job.options.epochs = epochs;
-            train_ok(&job);
-        }
-        assert_same_run(whole, parts);
-        free(whole);
-        free(parts);
-    }
-}
-
-static void a_run_of_another_network(void **state)
-{
-    (void)state;
-    char *whole = in_base("whole"), *run = in_base("from-run");
-    struct train_job job = job_of(run, 1);
-
-    /* the miniature's weights go by ResNet-50's name but are none */
-    job.init = whole;
-    train_refused(&job, "weights of ResNet-50, not of small");
-    job.model = &model_resnet50;
-    train_refused(&job, "best.safetensors: weights of another network: 'conv1/kernel' is [64, 3, 7, 7] here, "
-                        "[8, 3, 3, 3] there");
-    free(whole);
-    free(run);
-}
-
-/* ---- weights from elsewhere; ResNet-50 itself ---- */
-
-static void write_keras(const char *path, const struct model *m, int classes, double epsilon)
-{
-    const struct model_told told = {m, {3, 224, 224}, {.classes = classes, .epsilon = epsilon}};
-    struct nn_graph g = NN_GRAPH_INIT;
-    struct err err = ERR_INIT;
-
-    model_build(m, &g, told.input, &told.options);
-    float *values = mem_new(g.n_values, sizeof *values);
-    nn_graph_init_values(&g, values, 7);
-    assert_true(keras_write(path, &told, &g, values, &err));
-    free(values);
-    nn_graph_release(&g);
-}
-
-static void begins_with_keras_weights(void **state)
-{
-    (void)state;
-    char *file = in_base("imagenet.h5"), *run = in_base("imagenet"), *again = in_base("again");
-    struct train_job job = job_of(run, 1);
-    struct nn_graph g = NN_GRAPH_INIT;
-    struct run r = RUN_INIT;
-    struct err err = ERR_INIT;
-    float *best = NULL;
-
-    write_keras(file, &model_resnet50, 1000, 1.001e-5);
-    job.model = &model_resnet50;
-    job.init = file;
-    job.options.learning_rate = 1e-9;
-    train_ok(&job);
-    assert_true(run_read(&r, run, &err) && run_load_best(&r, &g, &best, NULL, NULL, &err));
-    assert_true(r.options.epsilon == 1.001e-5); /* by the names of the layers */
-    assert_int_equal(g.n_values, 23587712 + 4098);
-    float *expected = mem_new(g.n_values, sizeof *expected);
-    nn_graph_init_values(&g, expected, 7); /* the numbers of the backbone are those of the file */
-    assert_memory_equal(best, expected, 23587712 * sizeof *best);
-    /* a run goes on from it with its head */
-    job.folder = again;
-    job.init = run;
-    train_ok(&job);
-    size_t n;
-    float *head = tensor(again, "best.safetensors", "fc2/kernel", &n);
-    for (size_t i = 0; i < n; i++)
-        assert_close(head[i], best[23587712 + i], 1e-4);
-    assert_true(same_bytes(run, again, "split.csv"));
-    assert_true(same_bytes(run, again, "features.safetensors"));
-    free(head);
-    free(expected);
-    free(best);
-    nn_graph_release(&g);
-    run_release(&r);
-    free(file);
-    free(run);
-    free(again);
-}
-
-static void wrong_weights(void **state)
-{
-    (void)state;
-    char *run = in_base("wrong"), *json = file_join(run, "run.json"), *unet = in_base("unet.safetensors");
-    char *text = in_base("text.h5"), *plain = in_base("plain.safetensors");
-    struct nn_graph g = NN_GRAPH_INIT;
-    struct err err = ERR_INIT;
-    struct train_job job = job_of(run, 1);
-
-    job.model = &model_resnet50;
-    nn_dense(&g, nn_input(&g, (struct nn_shape){3, 1, 1}), "fc2", 2);
-    float values[8] = {0};
-    json_t *meta = json_pack("{s:s, s:{s:i}}", "model", "unet", "input", "channels", 3);
-    assert_true(checkpoint_write(unet, &g, values, NULL, 0, meta, &err));
-    json_decref(meta);
-    job.init = unet;
-    train_refused(&job, "unet.safetensors: weights of ZF_UNET_224, not of ResNet-50");
-    assert_true(file_write(text, "no HDF5", 7, &err));
-    job.init = text;
-    train_refused(&job, "text.h5");
-    assert_true(checkpoint_write(plain, &g, values, NULL, 0, NULL, &err));
-    job.init = plain;
-    train_refused(&job, "plain.safetensors: it has no metadata that names a network");
-    job.init = "/nowhere.h5";
-    train_refused(&job, "--init /nowhere.h5: no such file or run");
-    assert_false(file_exists(json));
-    nn_graph_release(&g);
-    free(run);
-    free(json);
-    free(unet);
-    free(text);
-    free(plain);
-}
-
-static void refusals(void **state)
-{
-    (void)state;
-    char *run = in_base("refused"), *whole = in_base("whole");
-    struct train_job job = tuning_job(run, 1);
-    job.options.best = TRAIN_BEST_DICE;
-    train_refused(&job, "--best dice is not for classify");
-    job = tuning_job(whole, 9);
-    job.options.unfreeze = 2;
-    train_refused(&job, "the run was begun with --unfreeze 5, not 4");
-    job = tuning_job(whole, 9);
-    job.narrow_pool = true;
-    train_refused(&job, "the run was begun without --narrow-pool");
-    job = tuning_job(whole, 9);
-    job.task = RUN_SEGMENT;
-    train_refused(&job, "this is a run of task classify");
-    free(run);
-    free(whole);
-}
-
-/* Crops of one class cannot be told apart. */
-static void one_class_is_not_enough(void **state)
-{
-    (void)state;
-    char *folder = in_base("benign-only"), *run = in_base("one-class"),
-         *path = file_join(folder, "manifest.csv");
-    struct manifest m = MANIFEST_INIT;
-    struct err err = ERR_INIT;
-
-    assert_true(make_discs(folder, (const int[LABEL_COUNT]){8, 0, 2}, 500, &err));
-    struct train_job job = tuning_job(run, 1);
-    job.data = folder;
-    train_refused(&job, "no crop in the training part");
-    assert_true(manifest_read(&m, folder, &err));
-    for (size_t i = 0; i < m.count; i++) {
-        free(m.item[i].crop);
-        m.item[i].crop = mem_copy_string(m.item[i].image);
-    }
-    assert_true(manifest_write(&m, folder, &err));
-    train_refused(&job, "no malignant crop in the training part");
-    manifest_release(&m);
-    free(folder);
-    free(run);
-    free(path);
-}
-
-/* ---- set-up ---- */
-
-/* Discs, each image its own crop. */
-static int make_data(void **state)
-{
-    static const int PATIENTS[LABEL_COUNT] = {18, 14, 4};
-    struct manifest m = MANIFEST_INIT;
-    struct err err = ERR_INIT;
-
-    (void)state;
-    if (!mkdtemp(base))
-        return -1;
-    data = in_base("data");
-    if (!make_discs(data, PATIENTS, 0, &err) || !manifest_read(&m, data, &err))
-        return -1;
-    for (size_t i = 0; i < m.count; i++) {
-        if (m.item[i].label == LABEL_NORMAL)
-            continue;
-        free(m.item[i].crop);
-        m.item[i].crop = mem_copy_string(m.item[i].image);
-    }
-    bool ok = manifest_write(&m, data, &err);
-    manifest_release(&m);
-    return ok ? 0 : -1;
-}
-
-static int drop_data(void **state)
-{
-    (void)state;
-    free(data);
-    return remove_tree(base) ? 0 : -1;
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(head_is_softmax_regression),
-        cmocka_unit_test(the_cache_changes_nothing),
-        cmocka_unit_test(features_are_kept_under_their_key),
-        cmocka_unit_test(only_what_is_unfrozen_moves),
-        cmocka_unit_test(it_learns),
-        cmocka_unit_test(goes_on_bit_for_bit),
-        cmocka_unit_test(a_run_of_another_network),
-        cmocka_unit_test(begins_with_keras_weights),
-        cmocka_unit_test(wrong_weights),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(one_class_is_not_enough),
+        cmocka_unit_test(head_is_softmax_regression),        cmocka_unit_test(the_cache_changes_nothing),
+        cmocka_unit_test(features_are_kept_under_their_key), cmocka_unit_test(truths_weigh_and_smooth),
+        cmocka_unit_test(only_what_is_unfrozen_moves),       cmocka_unit_test(it_learns),
     };
 
-    if (argc == 6 && !strcmp(argv[1], "child"))
-        return child(argv);
     return cmocka_run_group_tests_name("train: a classifier", tests, make_data, drop_data);
 }
