@@ -36,7 +36,8 @@ struct evaluation {
     uint64_t seed;                    /* of the bootstrap */
     int batch;                        /* images a pass of the network; 0 means 16 */
     const struct nn_backend *backend; /* NULL: onednn */
-    bool replay; /* writes to out alone: stores no thresholds, counts no look at test images */
+    bool replay;       /* writes to out alone: stores no thresholds, counts no look at test images */
+    bool uncalibrated; /* as if the run had no calibration.json */
 };
 
 /* *result, unless NULL, becomes a new reference to what result.json holds. Fails when the run or the data set

@@ -204,7 +204,8 @@ static bool replay(struct verified *v, const struct verify *cfg, const struct pr
                            .seed = (uint64_t)json_integer_value(json_object_get(options, "seed")),
                            .batch = (int)json_integer_value(json_object_get(options, "batch")),
                            .backend = cfg->backend,
-                           .replay = true};
+                           .replay = true,
+                           .uncalibrated = !json_is_object(json_object_get(before->result, "calibration"))};
     struct predictions now = PREDICTIONS_INIT;
 
     if (!json_is_object(options))
