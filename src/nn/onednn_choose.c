@@ -1,6 +1,7 @@
 /* Which implementation of a convolution: direct, or Winograd's F(4x4, 3x3) where the library has it. */
 #include "nn/onednn.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -174,6 +175,8 @@ static bool choose_winograd(struct onednn *o, const struct onednn_layer *l, enum
         return !strcmp(known, "winograd");
     if (!c || !c->measure)
         return winograd_pays(l, pass);
+    if (!o->trial) /* the first of this network */
+        log_info("finding out which kernels are the fastest for these shapes, once on this machine");
     bool winograd = seconds_of(o, pd[0]) < seconds_of(o, pd[1]);
     nn_choices_set(c, what, winograd ? "winograd" : "direct");
     return winograd;

@@ -146,17 +146,23 @@ static bool begin(struct bench *b, struct err *err)
     open_source(&b->source, job, job->model->classes ? out.c : 0);
     b->feed = feed_new(&b->source, (size_t)job->batch);
     b->values = mem_new(b->graph.n_values, sizeof *b->values);
-    b->grads = mem_new(b->graph.n_values, sizeof *b->grads);
-    b->output_grad = mem_new((size_t)job->batch * nn_shape_size(out), sizeof *b->output_grad);
     b->step = mem_new((size_t)job->steps, sizeof *b->step);
     b->waited = mem_new((size_t)job->steps, sizeof *b->waited);
     b->optim = (struct optim){
         .kind = OPTIM_ADAM, .learning_rate = LEARNING_RATE_PER_MILLION * 1e-6, .graph = &b->graph};
     nn_graph_init_values(&b->graph, b->values, SEED);
-    optim_init(&b->optim);
+    if (job->mode == NN_TRAIN) {
+        b->grads = mem_new(b->graph.n_values, sizeof *b->grads);
+        b->output_grad = mem_new((size_t)job->batch * nn_shape_size(out), sizeof *b->output_grad);
+        optim_init(&b->optim);
+    }
     if (!compile(b, err))
         return false;
     b->exec.backend->set(b->exec.self, b->values);
+    if (job->mode == NN_INFER) { /* as whoever predicts: the backend has its own */
+        free(b->values);
+        b->values = NULL;
+    }
     return true;
 }
 

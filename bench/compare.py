@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Clearmass and its peers, in turns, on this machine: medians over rounds, ratios, memory.
+
+bench/compare.py [--program build/release/clearmass] [--rounds 3] [--steps 3] [--only TEXT] [--node DIR] [--out FILE.md]
+
+Every entry is a process of its own; a round runs all of them one after the other, so that whatever else the machine does
+meets all alike. Peers that are missing are left out: PyTorch (Debian's python3-torch), ONNX Runtime (DIR is where
+'npm install --ignore-scripts onnxruntime-node' was run). About five minutes on two idle cores."""
+import argparse
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+PYTHON = "/usr/bin/python3"
+TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "16000000000", "MALLOC_TOP_PAD_": "268435456"}
+
+# what is compared: name, network, mode, batch, peers
+ROWS = [
+    ("U-Net training, f32", "unet", "train", 16, ["torch", "torch tuned"]),
+    ("U-Net inference, f32", "unet", "infer", 16, ["torch", "torch tuned", "onnx"]),
+    ("U-Net inference, f32", "unet", "infer", 1, ["onnx"]),
+    ("ResNet50 fine-tuning, f32", "resnet50", "train", 16, ["torch", "torch tuned"]),
+    ("ResNet50 inference, f32", "resnet50", "infer", 16, ["torch", "torch tuned", "onnx"]),
+]
+
+
+def run(command, env=None):
+    """Output and the most memory in MB, or None."""
+    began = dict(os.environ, **(env or {}))
+    with tempfile.TemporaryFile("w+") as out:
+        child = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, env=began)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        return (out.read(), usage.ru_maxrss * 1024e-6) if child.returncode == 0 else None
+
+
+class Bench:
+    def __init__(self, options):
+        self.o = options
+        self.threads = os.cpu_count() if not os.environ.get("OMP_NUM_THREADS") else int(os.environ["OMP_NUM_THREADS"])
+        self.folder = tempfile.mkdtemp(prefix="clearmass-bench-")
+        self.missing = set()
+
+    def onnx_file(self, network, batch):
+        path = f"{self.folder}/{network}-{batch}.onnx"
+        if not os.path.exists(path) and not run([PYTHON, HERE / "peer_torch.py", network, "export", path, str(batch)]):
+            return None
+        return path
+
+    def once(self, who, row):
+        """Milliseconds an image and MB, or None where that peer is missing."""
+        _, network, mode, batch, _ = row
+        threads = {"OMP_NUM_THREADS": str(self.threads)}
+        steps = max(3, self.o.steps * (1 if batch > 1 else 8))
+        if who == "clearmass":
+            got = run([self.o.program, "bench", network, "--csv", f"--{mode}-only", f"--batch={batch}", f"--steps={steps}"], threads)
+            return (float(got[0].split(",")[4]), got[1]) if got else None
+        if who == "onnx":
+            path = self.onnx_file(network, batch) if self.o.node else None
+            got = path and run(["node", HERE / "peer_onnx.js", path, str(batch), str(steps), str(self.threads)],
+                               {"NODE_PATH": f"{self.o.node}/node_modules"})
+        else:
+            got = run([PYTHON, HERE / "peer_torch.py", network, mode, str(batch), str(steps)],
+                      dict(threads, **(TUNED if who == "torch tuned" else {})))
+        return (float(got[0].split()[0]), got[1]) if got else None
+
+    def all_rounds(self):
+        rows = [r for r in ROWS if self.o.only in f"{r[0]}, batch {r[3]};"]
+        seen = {}
+        for r in rows:
+            self.once("clearmass", r)  # kernels are chosen once a machine, not in a timed run
+        for k in range(self.o.rounds):
+            for row in rows:
+                for who in ["clearmass"] + row[4]:
+                    got = None if who in self.missing else self.once(who, row)
+                    if got is None:
+                        self.missing.add(who)
+                        continue
+                    seen.setdefault((row[0], row[3], who), []).append(got)
+                    print(f"round {k + 1}: {row[0]}, batch {row[3]}, {who}: {got[0]:.1f} ms, {got[1]:.0f} MB", file=sys.stderr)
+        return rows, seen
+
+
+def table(rows, seen):
+    yield "| | batch | who | ms an image: median (least to most) | clearmass is faster by | peak MB |"
+    yield "|---|---|---|---|---|---|"
+    for name, _, _, batch, peers in rows:
+        ours = [v[0] for v in seen.get((name, batch, "clearmass"), [])]
+        for who in ["clearmass"] + peers:
+            got = seen.get((name, batch, who))
+            if not got or not ours:
+                continue
+            ms = [v[0] for v in got]
+            ratio = statistics.median(b / a for a, b in zip(ours, ms))  # of the same round
+            yield (f"| {name} | {batch} | {who} | {statistics.median(ms):.1f} ({min(ms):.1f} to {max(ms):.1f}) | "
+                   f"{'' if who == 'clearmass' else f'{ratio:.2f} x'} | {max(v[1] for v in got):.0f} |")
+
+
+def machine(bench):
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    return (f"{time.strftime('%Y-%m-%d %H:%M')}, {cpu}, {bench.threads} threads, load before and after "
+            f"{bench.load:.1f} and {os.getloadavg()[0]:.1f}; {bench.o.rounds} rounds of {bench.o.steps} steps"
+            + (f"; not here: {', '.join(sorted(bench.missing))}" if bench.missing else ""))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--program", default=str(HERE.parent / "build/release/clearmass"))
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--steps", type=int, default=3)
+    p.add_argument("--only", default="", help="rows whose name holds this text: 'training', 'batch 1;'")
+    p.add_argument("--node", help="where onnxruntime-node is installed")
+    p.add_argument("--out", help="write the table there too")
+    bench = Bench(p.parse_args())
+    bench.load = os.getloadavg()[0]
+    rows, seen = bench.all_rounds()
+    text = "\n".join([machine(bench), ""] + list(table(rows, seen)))
+    print(text)
+    if bench.o.out:
+        pathlib.Path(bench.o.out).write_text(text + "\n")
+
+
+main()
