@@ -332,7 +332,8 @@ static void copies_and_broken_files_cost_nothing_else(void **state)
     struct ingest_cbis_result r = ingest(*state, out, false);
     assert_int_equal(r.counts.with_region, 1);
     want_audit(out, "a/1.dcm", "lost", "truncated");
-    want_audit(out, "b/1.dcm", "repaired", "black and white exchanged");
+    want_audit(out, "b/1.dcm", "repaired",
+               "black and white exchanged | name and series, description; stored as MONOCHROME1");
     want_audit(out, "c/1.dcm", "settled", "a copy of b/1.dcm");
     want_audit(out, "d/2.dcm", "settled", "a copy of d/1.dcm");
     want_ramp(in(out, "full/" FILM ".tif"), 60, 90, 65535 - 1000);

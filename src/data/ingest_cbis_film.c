@@ -82,9 +82,10 @@ static void tell_full(struct cbis_work *w, const struct cbis_file *f)
 
     cbis_line_file(l, "whole image", f);
     cbis_line_done(l, "full/%s.tif%s", film_id(w), turned ? ", black and white exchanged" : "");
-    cbis_line_why(l, "%s%s%s%s", named ? "name and series" : "name; the tables have another series",
+    cbis_line_why(l, "%s%s%s%s%s", named ? "name and series" : "name; the tables have another series",
                   says == CBIS_FULL ? ", description" : "",
                   says == CBIS_SILENT || says == CBIS_FULL ? "" : "; the description says otherwise",
+                  turned ? "; stored as MONOCHROME1, 0 is white" : "",
                   narrow ? "; only 8 bits, widened" : "");
 }
 
