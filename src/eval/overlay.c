@@ -17,7 +17,8 @@
 #define OPACITY   .35f
 enum { MIN_WIDTH = 320, SIDE_A_PIXEL = 500, CROP_SIDE = 448, GAP = 8 };
 
-static const struct draw_color BOX = {255, 255, 255}, DARK = {0, 0, 0}, OUTLINE = {255, 200, 60};
+static const struct draw_color BOX = {255, 255, 255}, DARK = {0, 0, 0}, OUTLINE = {255, 200, 60},
+                               GROUND = {24, 24, 28};
 
 /* The verdict's word and colour. */
 struct headline {
@@ -194,6 +195,7 @@ bool overlay_draw_crop(struct image *out, const struct overlay_crop *from, struc
     if (!crop_views(view, from, CROP_SIDE, err) ||
         !image_new(&canvas, 2 * CROP_SIDE + GAP, view[0].height + strip.height, 3, IMAGE_U8, err))
         goto out;
+    draw_fill(&canvas, (struct image_box){0, 0, canvas.width, canvas.height}, GROUND);
     image_paste(&canvas, &view[0], (CROP_SIDE - view[0].width) / 2, 0);
     image_paste(&canvas, &view[1], CROP_SIDE + GAP + (CROP_SIDE - view[1].width) / 2, 0);
     strip_draw(&canvas, &strip, view[0].height, VERDICT[from->region->answer].color);

@@ -39,8 +39,7 @@ static void accord(struct buf *b, const struct source *s)
         {"unsure", "one of them, or both, are uncertain themselves"},
         {"no region", "the black-box network shows no region: its answer stands alone"}};
 
-    buf_adds(
-        b, "<table class=\"measures\"><caption>How the two opinions stand to each other</caption><tbody>\n");
+    buf_adds(b, "<table><caption>How the two opinions stand to each other</caption><tbody>\n");
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         buf_addf(b, "<tr><th>%s</th><td class=\"n\">", ROWS[i].name);
         html_number(b, source_number(source_at(s->opinions, "accord"), ROWS[i].key), 0);
@@ -133,8 +132,9 @@ static void images(struct buf *b, const struct source *s)
     buf_adds(b, ".</p>\n");
 }
 
-/* A picture that explain wrote; nothing where there is none. */
-static bool shot(struct buf *b, const char *path, struct err *err)
+/* A picture that explain wrote, rows and columns from width and height on cut off; nothing where there is
+ * none. */
+static bool shot(struct buf *b, const char *path, double width, double height, struct err *err)
 {
     struct image im = IMAGE_INIT;
     bool ok = true;
@@ -142,6 +142,8 @@ static bool shot(struct buf *b, const char *path, struct err *err)
     if (!file_exists(path))
         return true;
     ok = image_read(&im, path, err);
+    if (ok && width >= 1 && width <= im.width && height >= 1 && height <= im.height)
+        ok = image_crop(&im, &im, (struct image_box){0, 0, (int)width, (int)height}, err);
     if (ok && (im.width > SIDE || im.height > SIDE)) {
         const int longer = im.width > im.height ? im.width : im.height;
         ok = image_resize(&im, &im, (int)fmax(1, (double)im.width * SIDE / longer),
@@ -152,17 +154,32 @@ static bool shot(struct buf *b, const char *path, struct err *err)
     return ok;
 }
 
+/* Where an explanation's files begin: OPINIONS/disagreements/ID. */
+static bool shots(struct buf *b, const char *stem, long region, struct err *err)
+{
+    char *overlay = mem_printf("%s-overlay.png", stem), *crop = mem_printf("%s-crop-%ld.png", stem, region);
+    char *told = mem_printf("%s.json", stem);
+    json_t *json = file_exists(told) ? json_file_read(told, NULL) : NULL;
+    /* the words below the overlay are told in the caption */
+    const bool ok =
+        shot(b, overlay, source_number(json, "image.width"), source_number(json, "image.height"), err) &&
+        shot(b, crop, NAN, NAN, err);
+
+    json_decref(json);
+    free(overlay);
+    free(crop);
+    free(told);
+    return ok;
+}
+
 static bool disagreement(struct buf *b, const struct source *s, const struct csv *t, size_t row,
                          struct err *err)
 {
     const char *id = csv_get(t, row, csv_column(t, "id"));
-    char *overlay = mem_printf("%s/opinions/disagreements/%s-overlay.png", s->folder, id);
-    char *crop = mem_printf("%s/opinions/disagreements/%s-crop-%ld.png", s->folder, id,
-                            strtol(csv_get(t, row, csv_column(t, "region")), NULL, 10));
-    bool ok;
+    char *stem = mem_printf("%s/opinions/disagreements/%s", s->folder, id);
 
-    buf_adds(b, "<figure><div class=\"shots\">");
-    ok = shot(b, overlay, err) && shot(b, crop, err);
+    buf_adds(b, "<figure style=\"margin-bottom:18px\"><div class=\"shots\">");
+    const bool ok = shots(b, stem, strtol(csv_get(t, row, csv_column(t, "region")), NULL, 10), err);
     buf_adds(b, "</div><figcaption><b>");
     html_text(b, id);
     buf_adds(b, "</b><br>actual: ");
@@ -170,8 +187,7 @@ static bool disagreement(struct buf *b, const struct source *s, const struct csv
     buf_adds(b, " &middot; ");
     html_text(b, csv_get(t, row, csv_column(t, "why")));
     buf_adds(b, "</figcaption></figure>\n");
-    free(overlay);
-    free(crop);
+    free(stem);
     return ok;
 }
 

@@ -194,9 +194,52 @@ for path in mixed/*; do
     adds_to_one "$stem: shares of the score" $shares
 done
 first=$(column $E/predictions.csv id | head -1)
-equal "evaluate and explain give one score" "$(printf '%.4f' "$("$TOOL" json "explained/$first.json" score)")" \
-    "$(printf '%.4f' "$(column $E/predictions.csv score | head -1)")"
+check "evaluate and explain give one score" awk -v a="$("$TOOL" json "explained/$first.json" score)" \
+    -v b="$(column $E/predictions.csv score | head -1)" 'BEGIN { d = a - b; exit !(d < 1e-3 && d > -1e-3) }'
 check "evaluate and explain give one mask" "$TOOL" near "explained/$first-mask.png" "$E/masks/$first.png" 1
+
+# ---- the classifier, and two opinions ----
+must evaluate classifier
+C=classifier/evaluation
+equal "classifier: predictions.csv" "$(head -1 $C/predictions.csv | cut -d, -f1-12)" \
+    id,patient,label,part,score,answer,cam_hit,cam_energy,region_share,cam,roi,crop
+equal "classifier: a row for every validation crop" "$(column $C/predictions.csv id | sort)" \
+    "$(awk -F, 'NR == FNR { crop[$1] = $16 != ""; next } $3 == "validation" && crop[$1] { print $1 }' data/manifest.csv classifier/split.csv | sort)"
+for id in $(column $C/predictions.csv id); do
+    size=$("$TOOL" size "data/crop/$id.tif" | cut -d' ' -f1)
+    equal "$id: Grad-CAM" "$("$TOOL" size "$C/cam/$id.png")" "$size 1 8"
+    equal "$id: the lesion in the crop" "$("$TOOL" size "$C/roi/$id.png")" "$size 1 8"
+done
+check "classifier: result.json" "$TOOL" json $C/result.json cam.all.crops cam.all.pointing_game.value cam.malignant.energy_inside.low \
+    cam.without score.auc decisions.0.accuracy.low decisions.0.majority_class decisions.0.f1_macro decisions.1.three_way.1.2 >/dev/null
+check "classifier: thresholds.json" [ -s classifier/thresholds.json ]
+must report classifier
+page classifier/report.html
+holds "the classifier's page" classifier/report.html "Grad-CAM"
+must explain mixed --run black-box --classifier classifier -o asked
+equal "asked: summary.csv" "$(head -1 asked/summary.csv)" path,verdict,score,regions,error,map,classifier,malignant,why
+for path in mixed/*; do
+    stem=$(basename "${path%.*}")
+    equal "$stem: the map says what it said" "$("$TOOL" json "asked/$stem.json" opinions.map)" "$("$TOOL" json "explained/$stem.json" verdict)"
+    equal "$stem: a picture of every crop" "$(find asked -name "$stem-crop-*.png" | wc -l | tr -d ' ')" "$("$TOOL" json "asked/$stem.json" regions)"
+done
+must evaluate black-box --classifier classifier
+holds "evaluate --classifier" out "accuracy of the decided"
+O=black-box/opinions
+check "opinions: result.json" "$TOOL" json $O/result.json format accord.agree accord.differ systems.0.three_way.1.2 \
+    systems.0.accuracy_of_decided.low systems.0.majority_class_of_decided systems.2.uncertain.value data.left_out classifier.path >/dev/null
+equal "opinions: patients that trained the classifier are left out" "$(column $O/predictions.csv patient | sort -u | while read -r p; do
+    awk -F, -v p="$p" '$2 == p && $3 == "train" { print p }' classifier/split.csv; done)" ""
+must report black-box
+page black-box/report.html
+holds "the page" black-box/report.html "Two opinions"
+run evaluate black-box --classifier classifier --part train
+equal "images that trained are refused" "$code" 1
+holds "images that trained are refused" err "that neither learned from"
+run explain mixed --run classifier -o asked
+equal "a classifier alone is refused" "$code" 1
+holds "a classifier alone is refused" err "(--classifier)"
+
 must explain "data/full/$first.tif" --run segment -o marked
 equal "a segment run gives no verdict" "$("$TOOL" json "marked/$first.json" verdict thresholds | tr '\n' ' ')" "none null "
 check "and says why" "$TOOL" json "marked/$first.json" note >/dev/null
