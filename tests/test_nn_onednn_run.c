@@ -147,6 +147,36 @@ static void test_gradients_move(void **state)
     free(other);
 }
 
+/* One that predicts in the memory of one that learns, in turns. */
+static void test_shared_memory(void **state)
+{
+    struct bench learn, alone, guest;
+    (void)state;
+    bench_open(&learn, (struct nn_compile){.batch = 2, .mode = NN_TRAIN});
+    bench_open(&alone, (struct nn_compile){.batch = 2, .mode = NN_INFER});
+    bench_open(&guest, (struct nn_compile){.batch = 2, .mode = NN_INFER, .share = &learn.x});
+    const struct onednn *host = learn.x.self, *lives_in = guest.x.self;
+    assert_ptr_equal(lives_in->pool[POOL_RUN].base, host->pool[POOL_RUN].base);
+    bench_run(&learn, 3);
+    float *grads = mem_new(learn.g.n_values, 4);
+    memcpy(grads, learn.grads, learn.g.n_values * 4);
+    const float *wanted = alone.x.backend->forward(alone.x.self, alone.input, NULL);
+    for (int i = 0; i < 2; i++) {
+        assert_memory_equal(guest.x.backend->forward(guest.x.self, guest.input, NULL), wanted,
+                            guest.n_output * 4);
+        bench_run(&learn, 3);
+        assert_memory_equal(learn.grads, grads, learn.g.n_values * 4);
+    }
+    bench_close(&guest);
+    bench_open(&guest, (struct nn_compile){.batch = 64, .mode = NN_INFER, .share = &learn.x});
+    lives_in = guest.x.self; /* too large a guest has a house of its own */
+    assert_ptr_not_equal(lives_in->pool[POOL_RUN].base, host->pool[POOL_RUN].base);
+    bench_close(&guest);
+    bench_close(&alone);
+    bench_close(&learn);
+    free(grads);
+}
+
 static void test_no_allocation(void **state)
 {
     struct bench b;
@@ -215,6 +245,7 @@ static void test_fusion(void **state)
     assert_int_equal(count_steps(b.x.self, "concat") + count_steps(b.x.self, "concat dx"), 0);
     assert_int_equal(count_steps(b.x.self, "relu") + count_steps(b.x.self, "dropout"), 0);
     assert_int_equal(count_steps(b.x.self, "norm"), 3);
+    assert_int_equal(count_steps(b.x.self, "norm again"), 1); /* "mask" reads one; nobody else needs them */
     bench_close(&b);
     bench_open(&b, (struct nn_compile){.batch = 2, .mode = NN_INFER});
     assert_int_equal(count_steps(b.x.self, "norm") + count_steps(b.x.self, "relu"), 0);
@@ -357,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_algorithms),     cmocka_unit_test(test_fusion),
         cmocka_unit_test(test_statistics),     cmocka_unit_test(test_small_sigmoid),
         cmocka_unit_test(test_unreached),      cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_shared_memory),
     };
     nn_threads(2);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,8 @@ enum nn_mode {
     NN_TRAIN  /* forward keeps what backward needs; batch statistics except where a norm is frozen */
 };
 
+struct nn_exec;
+
 /* A convolution of [upsampled, skip] may be done as a transposed convolution of what was upsampled plus a
  * convolution of the skip: the same function and gradients with fewer operations, in another order. */
 enum nn_folding {
@@ -30,7 +32,11 @@ struct nn_compile {
     enum nn_folding folding;
     struct nn_choices *choices; /* of implementations; may grow (nn/choice.h). NULL: a rule by shape chooses.
                                    A function of the shapes and of these alone */
-    bool input_gradient;        /* backward can also give the gradient with respect to the input */
+    /* Another one of the same backend that outlives this one and lends it the memory of its activations where
+     * that is large enough, or NULL. What either has left there, its output too, is lost when the other runs.
+     */
+    const struct nn_exec *share;
+    bool input_gradient; /* backward can also give the gradient with respect to the input */
 };
 
 struct nn_step {

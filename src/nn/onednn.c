@@ -90,13 +90,24 @@ static void settle_lives(struct onednn_buffers *p)
             p->buffer[i] = (struct nn_buffer){.size_bytes = 0};
 }
 
+/* The memory that another one lends, or NULL. */
+static char *borrowed(const struct onednn *o)
+{
+    const struct onednn *other = o->how.share ? o->how.share->self : NULL;
+    bool fits = other && other->pool[POOL_RUN].bytes >= o->pool[POOL_RUN].bytes;
+    assert(!other || o->how.share->backend == &nn_backend_onednn);
+    return fits ? other->pool[POOL_RUN].base : NULL;
+}
+
 static bool place_buffers(struct onednn *o, struct err *err)
 {
     for (int i = 0; i < POOL_COUNT; i++) {
         struct onednn_buffers *p = &o->pool[i];
         settle_lives(p);
         p->bytes = nn_plan(p->buffer, p->count);
-        p->base = mem_try(p->bytes + 1, 1, err);
+        p->base = i == POOL_RUN ? borrowed(o) : NULL;
+        o->borrows |= p->base != NULL;
+        p->base = p->base ? p->base : mem_try(p->bytes + 1, 1, err);
         if (!p->base)
             return err_at(err, "memory for a batch of %d", o->how.batch);
     }
@@ -137,7 +148,8 @@ static void onednn_free(void *self)
     }
     for (int i = 0; i < POOL_COUNT; i++) {
         free(o->pool[i].buffer);
-        free(o->pool[i].base);
+        if (i != POOL_RUN || !o->borrows)
+            free(o->pool[i].base);
     }
     dnnl_primitive_attr_destroy(o->attr);
     dnnl_stream_destroy(o->stream);
@@ -173,8 +185,10 @@ static void *onednn_compile(const struct nn_graph *g, const struct nn_compile *h
     bool ok = start_library(o, err) && onednn_lower(o, err);
     free(o->trial);
     o->trial = NULL;
-    o->how.choices = NULL;
-    if (ok && place_buffers(o, err) && resolve(o, err))
+    ok = ok && place_buffers(o, err) && resolve(o, err);
+    o->how.choices = NULL; /* both are the caller's */
+    o->how.share = NULL;
+    if (ok)
         return o;
     onednn_free(o);
     return NULL;

@@ -137,6 +137,7 @@ struct onednn {
     dnnl_stream_t stream;
     dnnl_primitive_attr_t attr; /* scratchpad from us */
     struct onednn_buffers pool[POOL_COUNT];
+    bool borrows;             /* the memory of POOL_RUN is another's */
     struct onednn_step *step; /* forward, then backward */
     int n_steps, n_forward;
     struct onednn_memory *memory;
@@ -240,6 +241,8 @@ void onednn_dropout_draw(const struct onednn_job *j, const struct onednn_run *r)
 void onednn_dropout(const struct onednn_job *j, const struct onednn_run *r);
 void onednn_dropout_backward(const struct onednn_job *j, const struct onednn_run *r);
 void onednn_norm(const struct onednn_job *j, const struct onednn_run *r);
+/* Y once more, from the statistics that forward left at SAVED. */
+void onednn_norm_again(const struct onednn_job *j, const struct onednn_run *r);
 void onednn_norm_backward(const struct onednn_job *j, const struct onednn_run *r);
 /* Doubles a norm needs at AT_PART. */
 size_t onednn_norm_part(const struct onednn_job *j);

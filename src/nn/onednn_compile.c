@@ -374,7 +374,8 @@ bool onednn_lower(struct onednn *o, struct err *err)
     l.unit = mem_new(n, sizeof *l.unit);
     for (size_t i = 0; i < n; i++) {
         l.reader[i] = -1;
-        l.t[i] = (struct onednn_tensor){.at = ONEDNN_NO_VIEW, .grad = ONEDNN_NO_VIEW, .inside = -1};
+        l.t[i] = (struct onednn_tensor){
+            .at = ONEDNN_NO_VIEW, .grad = ONEDNN_NO_VIEW, .again = ONEDNN_NO_VIEW, .inside = -1};
     }
     find_same(&l);
     find_readers(&l);

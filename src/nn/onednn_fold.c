@@ -215,9 +215,11 @@ bool onednn_folded_backward(struct onednn_lowering *l, struct onednn_unit *u)
 {
     struct onednn_layer skip, up;
     split(l, u, &skip, &up);
-    skip.x = onednn_value(l, u->in[1]);
-    up.dy = onednn_value(l, u->in[0]);
     skip.dy = up.x = l->t[u->out].grad;
+    if (skip.kernel_gradient || skip.bias_gradient) {
+        skip.x = onednn_value_again(l, u->in[1]);
+        up.dy = onednn_value_again(l, u->in[0]);
+    }
     if (!weights_backward(l, &skip, &up))
         return false;
     if (l->needs[u->in[1]]) {

@@ -21,8 +21,9 @@ struct onednn_unit {
 
 /* A tensor: the output of a unit, known by the id of its node. */
 struct onednn_tensor {
-    struct onednn_view at;   /* its numbers */
-    struct onednn_view grad; /* gradient gathered so far */
+    struct onednn_view at;    /* its numbers */
+    struct onednn_view grad;  /* gradient gathered so far */
+    struct onednn_view again; /* the numbers once more, for backward */
     bool has_grad;
     bool owns_grad; /* false: grad is another tensor's, to be read only */
     nn_id inside;   /* the concatenation it lies in, or -1 */
@@ -52,6 +53,9 @@ bool onednn_is_fixed(const struct onednn_lowering *l, nn_id id);
 struct onednn_view onednn_new_tensor(struct onednn_lowering *l, nn_id x);
 /* Where x lies; made on first use. */
 struct onednn_view onednn_value(struct onednn_lowering *l, nn_id x);
+/* The same for a step of backward. A norm's output is computed once more there: that costs less than keeping
+ * it from forward on, when half of all memory would hold such outputs. */
+struct onednn_view onednn_value_again(struct onednn_lowering *l, nn_id x);
 /* The part of a concatenation's view where x lies. */
 struct onednn_view onednn_part(const struct onednn_lowering *l, nn_id x, struct onednn_view whole);
 

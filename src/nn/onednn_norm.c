@@ -360,6 +360,11 @@ void onednn_norm(const struct onednn_job *j, const struct onednn_run *r)
         j, r, &(struct stages){j->frozen ? NULL : forward_sum, j->frozen ? NULL : statistics, forward_apply});
 }
 
+void onednn_norm_again(const struct onednn_job *j, const struct onednn_run *r)
+{
+    run_stages(j, r, &(struct stages){NULL, NULL, forward_apply});
+}
+
 void onednn_norm_backward(const struct onednn_job *j, const struct onednn_run *r)
 {
     run_stages(j, r,

@@ -143,9 +143,11 @@ static bool layer_backward(struct onednn_lowering *l, struct onednn_unit *u, str
 {
     struct onednn_layer layer = onednn_layer_of(l, u);
     nn_id x = u->in[0];
-    layer.x = onednn_value(l, x);
+    bool weights = layer.kernel_gradient || layer.bias_gradient;
     layer.dy = l->t[u->out].grad;
-    if ((layer.kernel_gradient || layer.bias_gradient) && !pass.weights(l->o, &layer, l->err))
+    if (weights)
+        layer.x = onednn_value_again(l, x);
+    if (weights && !pass.weights(l->o, &layer, l->err))
         return false;
     if (!l->needs[x])
         return true;
@@ -207,6 +209,25 @@ static bool norm_forward(struct onednn_lowering *l, struct onednn_unit *u)
     struct onednn_step *s = map_step(l, u, "norm", onednn_norm);
     norm_views(l, u, s);
     return true;
+}
+
+struct onednn_view onednn_value_again(struct onednn_lowering *l, nn_id x)
+{
+    const struct onednn_unit *u = l->unit;
+    struct onednn_tensor *t = &l->t[x];
+    while (u->out != x)
+        u++;
+    if (u->op != NN_BATCHNORM || t->inside >= 0)
+        return onednn_value(l, x);
+    if (t->again.buffer < 0) {
+        struct onednn_view from = onednn_value(l, u->in[0]);
+        t->again = onednn_new_tensor(l, x);
+        struct onednn_step *s = onednn_kernel_step(l, u, "norm again", onednn_norm_again);
+        onednn_job_view(l->o, s, AT_X, from);
+        onednn_job_view(l->o, s, AT_Y, t->again);
+        norm_views(l, u, s);
+    }
+    return t->again;
 }
 
 /* The gradient of a norm's input takes the place of that of its output, where nobody else reads it. */

@@ -56,8 +56,8 @@ static void release(struct trainer *t)
     feed_free(t->feed);
     source_close(&t->source);
     crops_release(&t->crops);
-    nn_exec_release(&t->learn);
     nn_exec_release(&t->judge);
+    nn_exec_release(&t->learn);
     network_release(&t->net);
     optim_release(&t->optim);
     journal_release(&t->journal);
@@ -207,6 +207,7 @@ static bool compile_both(struct trainer *t, struct nn_choices *choices, struct e
     if (!nn_exec_init(&t->learn, backend, t->net.learnt, &how, err))
         return false;
     how.mode = NN_INFER;
+    how.share = &t->learn;
     return nn_exec_init(&t->judge, backend, t->net.learnt, &how, err);
 }
 
