@@ -81,7 +81,7 @@ static void of_the_manifest(void **state)
     manifest_release(&m);
 }
 
-#define HEADER "id,abnormality,patient,part,label,crop,crop_sha256,mask\n"
+#define HEADER "id,abnormality,patient,part,label,crop,crop_sha256,mask,mask_sha256\n"
 
 static void of_the_table(void **state)
 {
@@ -92,9 +92,9 @@ static void of_the_table(void **state)
     const struct prep p = {.size = 32, .values = PREP_CAFFE};
 
     make_data(&m, in(*state, "data"));
-    write_text(in(m.folder, "abnormalities.csv"), HEADER "b,1,p,,malignant,crop/a.tif,00,roi/a.tif\n"
-                                                         "b,2,p,,benign,,,\n"
-                                                         "a,1,p,,benign,crop/a.tif,00,\n");
+    write_text(in(m.folder, "abnormalities.csv"), HEADER "b,1,p,,malignant,crop/a.tif,00,roi/a.tif,11\n"
+                                                         "b,2,p,,benign,,,,\n"
+                                                         "a,1,p,,benign,crop/a.tif,00,,\n");
     must(crops_find(&c, &m, &err), err);
     assert_int_equal(c.count, 2);
     assert_int_equal(c.normal, 1);
@@ -105,6 +105,8 @@ static void of_the_table(void **state)
     assert_string_equal(c.crop[1].id, "a_1");
     assert_false(crop_region(&(struct image_box){0}, NULL, &c, 1, &err));
     assert_contains(err.text, "a_1: where the crop lies is not known (no mask)");
+    assert_false(crop_region(&(struct image_box){0}, NULL, &c, 0, &err));
+    assert_contains(err.text, "roi/a.tif: changed: its SHA-256 is not the one noted for it");
     /* the loader's input is that of the crop's own file */
     float *input = mem_new(2 * 3 * 1024, sizeof *input), *expected = mem_new(3 * 1024, sizeof *expected);
     uint16_t square[1024];
@@ -132,11 +134,11 @@ static void broken_tables(void **state)
         const char *text, *message;
     } BAD[] = {
         {"id,label\n", "abnormalities.csv: column 'abnormality' is missing"},
-        {HEADER "z,1,p,,benign,crop/a.tif,,\n", "line 2: the manifest has no image 'z'"},
-        {HEADER "a,1,p,,normal,crop/a.tif,,\n", "line 2: label 'normal' is neither benign nor malignant"},
-        {HEADER "a,,p,,benign,crop/a.tif,,\n", "line 2: abnormality '' is no number"},
-        {HEADER "a,1,p,,benign,../a.tif,,\n", "line 2: a path of 'a' leaves the folder"},
-        {HEADER "a,1,p,,benign,crop/a.tif,,/etc/passwd\n", "line 2: a path of 'a' leaves the folder"},
+        {HEADER "z,1,p,,benign,crop/a.tif,,,\n", "line 2: the manifest has no image 'z'"},
+        {HEADER "a,1,p,,normal,crop/a.tif,,,\n", "line 2: label 'normal' is neither benign nor malignant"},
+        {HEADER "a,,p,,benign,crop/a.tif,,,\n", "line 2: abnormality '' is no number"},
+        {HEADER "a,1,p,,benign,../a.tif,,,\n", "line 2: a path of 'a' leaves the folder"},
+        {HEADER "a,1,p,,benign,crop/a.tif,,/etc/passwd,\n", "line 2: a path of 'a' leaves the folder"},
     };
     struct manifest m = MANIFEST_INIT;
     struct crops c = CROPS_INIT;

@@ -11,11 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum column { ID, ABNORMALITY, LABEL, CROP, CROP_SHA256, MASK, COLUMNS };
+enum column { ID, ABNORMALITY, LABEL, CROP, CROP_SHA256, MASK, MASK_SHA256, COLUMNS };
 
 static const char *const COLUMN[COLUMNS] = {
-    [ID] = "id",     [ABNORMALITY] = "abnormality", [LABEL] = "label",
-    [CROP] = "crop", [CROP_SHA256] = "crop_sha256", [MASK] = "mask",
+    [ID] = "id",
+    [ABNORMALITY] = "abnormality",
+    [LABEL] = "label",
+    [CROP] = "crop",
+    [CROP_SHA256] = "crop_sha256",
+    [MASK] = "mask",
+    [MASK_SHA256] = "mask_sha256",
 };
 
 void crops_release(struct crops *c)
@@ -25,6 +30,7 @@ void crops_release(struct crops *c)
         free(c->crop[i].path);
         free(c->crop[i].sha256);
         free(c->crop[i].mask);
+        free(c->crop[i].mask_sha256);
     }
     free(c->crop);
     *c = (struct crops)CROPS_INIT;
@@ -51,7 +57,8 @@ static void take_images(struct crops *c)
                                             .label = item->label,
                                             .path = mem_copy_string(item->crop),
                                             .sha256 = mem_copy_string(item->crop_sha256),
-                                            .mask = mem_copy_string(item->mask)};
+                                            .mask = mem_copy_string(item->mask),
+                                            .mask_sha256 = mem_copy_string(item->mask_sha256)};
     }
 }
 
@@ -90,7 +97,8 @@ static bool take_row(struct crops *c, const char *const field[COLUMNS], size_t *
                                         .label = label,
                                         .path = mem_copy_string(field[CROP]),
                                         .sha256 = mem_copy_string(field[CROP_SHA256]),
-                                        .mask = mem_copy_string(field[MASK])};
+                                        .mask = mem_copy_string(field[MASK]),
+                                        .mask_sha256 = mem_copy_string(field[MASK_SHA256])};
     return true;
 }
 
@@ -175,7 +183,7 @@ bool crop_region(struct image_box *box, struct image *mask, const struct crops *
         return err_set(err, ERR_INPUT, "%s: where the crop lies is not known (no %s)", crop->id,
                        *crop->mask ? "margin in dataset.json" : "mask");
     char *path = file_join(c->manifest->folder, crop->mask);
-    if (!image_read(&whole, path, err))
+    if (!image_read_known(&whole, path, crop->mask_sha256, err))
         goto out;
     if (whole.channels != 1 || whole.type != IMAGE_U8 || !image_box_of(&tight, &whole, 0)) {
         err_set(err, ERR_FORMAT, "%s: not an 8-bit grey mask with a region", path);

@@ -16,6 +16,7 @@ struct crop {
     enum data_label label; /* LABEL_BENIGN or LABEL_MALIGNANT */
     char *path, *sha256;   /* of the crop, 16-bit grey; relative to the folder */
     char *mask; /* of the lesion, the size of the full image; relative to the folder, "" where unknown */
+    char *mask_sha256;
 };
 
 struct crops {
@@ -45,8 +46,8 @@ double crops_margin(const char *folder);
 const struct data_item *crop_image(const struct crops *c, size_t i);
 
 /* Where crop i lies in its full image (box), and the lesion's mask cut to that box (U8, 0 or 255, the size of
- * the crop; mask may be NULL). Fails where the mask or the margin is unknown, and where the mask is empty or
- * unreadable.
+ * the crop; mask may be NULL). Fails where the mask or the margin is unknown, and where the mask is empty,
+ * unreadable or not the file the tables name.
  */
 bool crop_region(struct image_box *box, struct image *mask, const struct crops *c, size_t i, struct err *err);
 
