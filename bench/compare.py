@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Clearmass and its peers, in turns, on this machine: medians over rounds, ratios, memory.
 
-bench/compare.py [--program build/release/clearmass] [--rounds 3] [--steps 3] [--only TEXT] [--node DIR] [--out FILE.md]
+bench/compare.py [--program build/release/clearmass] [--rounds 3] [--steps 2] [--only TEXT] [--all] [--scaling] [--node DIR]
+                 [--out FILE.md]
 
 Every entry is a process of its own; a round runs all of them one after the other, so that whatever else the machine does
 meets all alike. Peers that are missing are left out: PyTorch (Debian's python3-torch), ONNX Runtime (DIR is where
@@ -20,14 +21,16 @@ HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "16000000000", "MALLOC_TOP_PAD_": "268435456"}
 
-# what is compared: name, network, mode, batch, peers
+# what is compared: name, network, mode, batch, the peers that matter most, further ones
 ROWS = [
-    ("U-Net training, f32", "unet", "train", 16, ["torch", "torch tuned"]),
-    ("U-Net inference, f32", "unet", "infer", 16, ["torch", "torch tuned", "onnx"]),
-    ("U-Net inference, f32", "unet", "infer", 1, ["onnx"]),
-    ("ResNet50 fine-tuning, f32", "resnet50", "train", 16, ["torch", "torch tuned"]),
-    ("ResNet50 inference, f32", "resnet50", "infer", 16, ["torch", "torch tuned", "onnx"]),
+    ("U-Net training, f32", "unet", "train", 16, ["torch", "torch tuned"], []),
+    ("U-Net inference, f32", "unet", "infer", 16, ["onnx"], ["torch", "torch tuned"]),
+    ("U-Net inference, f32", "unet", "infer", 1, ["onnx"], []),
+    ("ResNet50 fine-tuning, f32", "resnet50", "train", 16, ["torch tuned"], ["torch"]),
+    ("ResNet50 inference, f32", "resnet50", "infer", 16, ["onnx"], ["torch", "torch tuned"]),
 ]
+SCALING = [(mode, batch, size, threads) for mode in ("train", "infer") for batch, size, threads in
+           [(1, 224, 2), (4, 224, 2), (16, 224, 2), (16, 224, 1), (4, 320, 2), (4, 416, 2), (4, 512, 2)]]
 
 
 def run(command, env=None):
@@ -56,11 +59,12 @@ class Bench:
 
     def once(self, who, row):
         """Milliseconds an image and MB, or None where that peer is missing."""
-        _, network, mode, batch, _ = row
+        _, network, mode, batch = row[:4]
         threads = {"OMP_NUM_THREADS": str(self.threads)}
-        steps = max(3, self.o.steps * (1 if batch > 1 else 8))
+        steps = max(2, self.o.steps * (1 if batch > 1 else 8))
         if who == "clearmass":
-            got = run([self.o.program, "bench", network, "--csv", f"--{mode}-only", f"--batch={batch}", f"--steps={steps}"], threads)
+            got = run([self.o.program, "bench", network, "--csv", f"--{mode}-only", f"--batch={batch}",
+                       f"--steps={steps}", f"--threads={self.threads}"])
             return (float(got[0].split(",")[4]), got[1]) if got else None
         if who == "onnx":
             path = self.onnx_file(network, batch) if self.o.node else None
@@ -71,6 +75,24 @@ class Bench:
                       dict(threads, **(TUNED if who == "torch tuned" else {})))
         return (float(got[0].split()[0]), got[1]) if got else None
 
+    def peers(self, row):
+        return row[4] + (row[5] if self.o.all else [])
+
+    def scaling(self):
+        """How time follows batch, size and threads."""
+        got = {s: [] for s in SCALING}
+        for k in range(self.o.rounds):
+            for mode, batch, size, threads in SCALING:
+                one = run([self.o.program, "bench", "unet", "--csv", f"--{mode}-only", f"--batch={batch}", f"--size={size}",
+                           f"--steps={self.o.steps}", f"--threads={threads}"])
+                got[mode, batch, size, threads].append((float(one[0].split(",")[4]), one[1]))
+        yield "| U-Net | batch | size | threads | ms an image: median (least to most) | peak MB |"
+        yield "|---|---|---|---|---|---|"
+        for (mode, batch, size, threads), v in got.items():
+            ms = [x[0] for x in v]
+            yield (f"| {'training' if mode == 'train' else 'inference'} | {batch} | {size} | {threads} | "
+                   f"{statistics.median(ms):.1f} ({min(ms):.1f} to {max(ms):.1f}) | {max(x[1] for x in v):.0f} |")
+
     def all_rounds(self):
         rows = [r for r in ROWS if self.o.only in f"{r[0]}, batch {r[3]};"]
         seen = {}
@@ -78,7 +100,7 @@ class Bench:
             self.once("clearmass", r)  # kernels are chosen once a machine, not in a timed run
         for k in range(self.o.rounds):
             for row in rows:
-                for who in ["clearmass"] + row[4]:
+                for who in ["clearmass"] + self.peers(row):
                     got = None if who in self.missing else self.once(who, row)
                     if got is None:
                         self.missing.add(who)
@@ -88,12 +110,13 @@ class Bench:
         return rows, seen
 
 
-def table(rows, seen):
+def table(bench, rows, seen):
     yield "| | batch | who | ms an image: median (least to most) | clearmass is faster by | peak MB |"
     yield "|---|---|---|---|---|---|"
-    for name, _, _, batch, peers in rows:
+    for row in rows:
+        name, batch = row[0], row[3]
         ours = [v[0] for v in seen.get((name, batch, "clearmass"), [])]
-        for who in ["clearmass"] + peers:
+        for who in ["clearmass"] + bench.peers(row):
             got = seen.get((name, batch, who))
             if not got or not ours:
                 continue
@@ -114,14 +137,16 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--program", default=str(HERE.parent / "build/release/clearmass"))
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--steps", type=int, default=3)
+    p.add_argument("--steps", type=int, default=2)
     p.add_argument("--only", default="", help="rows whose name holds this text: 'training', 'batch 1;'")
     p.add_argument("--node", help="where onnxruntime-node is installed")
+    p.add_argument("--all", action="store_true", help="every peer everywhere")
+    p.add_argument("--scaling", action="store_true", help="the U-Net alone, against batch, size and threads")
     p.add_argument("--out", help="write the table there too")
     bench = Bench(p.parse_args())
     bench.load = os.getloadavg()[0]
-    rows, seen = bench.all_rounds()
-    text = "\n".join([machine(bench), ""] + list(table(rows, seen)))
+    lines = list(bench.scaling() if bench.o.scaling else table(bench, *bench.all_rounds()))
+    text = "\n".join([machine(bench), ""] + lines)
     print(text)
     if bench.o.out:
         pathlib.Path(bench.o.out).write_text(text + "\n")

@@ -10,11 +10,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { LARGEST_SIZE = 4096, MOST_IMAGES = 4096, MOST_STEPS = 10000, MOST_CHANNELS = 4 };
+enum { LARGEST_SIZE = 4096, MOST_IMAGES = 4096, MOST_STEPS = 10000, MOST_CHANNELS = 4, MOST_THREADS = 4096 };
 
 struct arguments {
     struct bench_job job;
     bool train, infer, layers, csv;
+    int threads; /* 0: every core */
 };
 
 /* A whole number from 1 to most; argp_error ends the program. */
@@ -71,6 +72,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'i':
         a->train = false;
         return 0;
+    case 'p':
+        a->threads = whole(arg, "threads", MOST_THREADS, state);
+        return 0;
     case 'l':
         a->layers = true;
         return 0;
@@ -99,6 +103,7 @@ static const struct argp_option OPTIONS[] = {
     {"size", 's', "PIXELS", 0, "width and height of the input: 224 unless told otherwise", 0},
     {"channels", 'c', "N", 0, "of the input: 3 unless told otherwise", 0},
     {"steps", 'n', "N", 0, "that are timed, after one that is not: 5 unless told otherwise", 0},
+    {"threads", 'p', "N", 0, "every core unless told otherwise", 0},
     {"train-only", 't', NULL, 0, "no inference", 0},
     {"infer-only", 'i', NULL, 0, "no training", 0},
     {"layers", 'l', NULL, 0, "the time of every part of a step too, longest first", 0},
@@ -195,7 +200,7 @@ int cmd_bench(int argc, char **argv)
     argp_err_exit_status = CLI_USAGE;
     if (argp_parse(&ARGP, argc, argv, 0, NULL, &a))
         return CLI_USAGE;
-    nn_threads(0);
+    nn_threads(a.threads);
     nn_machine(machine);
     double peak = nn_peak();
     if (!a.csv)

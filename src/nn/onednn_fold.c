@@ -70,32 +70,55 @@ static void unfold(const float *d4, float *d3)
     }
 }
 
+enum { TILE = 16 }; /* filters and channels at a time, so that both sides are read and written in runs */
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Every folded kernel from those of the slot; below, every gradient of those from the folded ones. */
+static void fold_all(const struct onednn_weights *w, const float *k3, float *k4)
+{
+    const int filters = w->slot->dim[0];
+#pragma omp parallel for schedule(static)
+    for (int f0 = 0; f0 < filters; f0 += TILE)
+        for (int c0 = 0; c0 < w->channels; c0 += TILE)
+            for (int c = c0; c < smaller(c0 + TILE, w->channels); c++)
+                for (int f = f0; f < smaller(f0 + TILE, filters); f++)
+                    fold(k3 + plain_at(w, f, c), k4 + folded_at(w, f, c));
+}
+
+static void unfold_all(const struct onednn_weights *w, const float *d4, float *d3)
+{
+    const int filters = w->slot->dim[0];
+#pragma omp parallel for schedule(static)
+    for (int f0 = 0; f0 < filters; f0 += TILE)
+        for (int c0 = 0; c0 < w->channels; c0 += TILE)
+            for (int f = f0; f < smaller(f0 + TILE, filters); f++)
+                for (int c = c0; c < smaller(c0 + TILE, w->channels); c++)
+                    unfold(d4 + folded_at(w, f, c), d3 + plain_at(w, f, c));
+}
+
 void onednn_weights_take(const struct onednn_weights *w, const float *kernel, float *part)
 {
     size_t row = (size_t)w->channels * TAPS;
-#pragma omp parallel for schedule(static)
-    for (int f = 0; f < w->slot->dim[0]; f++) {
-        const float *from = kernel + plain_at(w, f, 0);
-        for (size_t i = 0; !w->folded && i < row; i++)
-            part[(size_t)f * row + i] = from[i];
-        for (int c = 0; w->folded && c < w->channels; c++)
-            fold(from + (size_t)c * TAPS, part + folded_at(w, f, c));
-    }
+    if (w->folded)
+        fold_all(w, kernel, part);
+    for (int f = 0; f < w->slot->dim[0] && !w->folded; f++)
+        memcpy(part + (size_t)f * row, kernel + plain_at(w, f, 0), row * sizeof *part);
 }
 
 void onednn_weights_gradient(const struct onednn_job *j, const struct onednn_run *r)
 {
     const struct onednn_weights *w = &j->weights;
     const float *part = j->at[AT_X].at;
+    float *grads = r->grads + w->slot->offset;
     size_t row = (size_t)w->channels * TAPS;
-#pragma omp parallel for schedule(static)
-    for (int f = 0; f < w->slot->dim[0]; f++) {
-        float *to = r->grads + w->slot->offset + plain_at(w, f, 0);
-        for (size_t i = 0; !w->folded && i < row; i++)
-            to[i] = part[(size_t)f * row + i];
-        for (int c = 0; w->folded && c < w->channels; c++)
-            unfold(part + folded_at(w, f, c), to + (size_t)c * TAPS);
-    }
+    if (w->folded)
+        unfold_all(w, part, grads);
+    for (int f = 0; f < w->slot->dim[0] && !w->folded; f++)
+        memcpy(grads + plain_at(w, f, 0), part + (size_t)f * row, row * sizeof *part);
 }
 
 /* ---- which ---- */
