@@ -190,6 +190,36 @@ static void refusals(void **state)
     free(whole);
 }
 
+/* The table of abnormalities belongs to what a run was begun on. */
+static void another_table_is_another_data_set(void **state)
+{
+    (void)state;
+    static const char HEADER[] = "id,abnormality,label,crop,crop_sha256,mask,mask_sha256\n";
+    char *run = in_base("table"), *path = file_join(data, "abnormalities.csv");
+    struct manifest m = MANIFEST_INIT;
+    struct buf b = BUF_INIT;
+    struct err err = ERR_INIT;
+
+    assert_true(manifest_read(&m, data, &err));
+    buf_adds(&b, HEADER);
+    for (size_t i = 0; i < m.count; i++)
+        if (*m.item[i].crop)
+            buf_addf(&b, "%s,1,%s,%s,0,,\n", m.item[i].id, data_label_name(m.item[i].label), m.item[i].crop);
+    assert_true(file_write(path, b.data, b.len, &err));
+    struct train_job job = job_of(run, 1);
+    train_ok(&job);
+    buf_addf(&b, "%s,2,benign,%s,0,,\n", m.item[0].id, m.item[0].crop);
+    assert_true(file_write(path, b.data, b.len, &err));
+    job.options.epochs = 2;
+    train_refused(&job, "changed since the run was begun");
+    assert_int_equal(remove(path), 0);
+    train_refused(&job, "changed since the run was begun");
+    manifest_release(&m);
+    buf_release(&b);
+    free(run);
+    free(path);
+}
+
 /* Crops of one class cannot be told apart. */
 static void one_class_is_not_enough(void **state)
 {
@@ -225,6 +255,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wrong_weights),
         cmocka_unit_test(refusals),
         cmocka_unit_test(one_class_is_not_enough),
+        cmocka_unit_test(another_table_is_another_data_set),
     };
 
     if (argc == 6 && !strcmp(argv[1], "child"))

@@ -128,7 +128,7 @@ static bool take_rows(struct crops *c, const struct csv *t, struct err *err)
 static bool take_table(struct crops *c, const char *path, struct err *err)
 {
     struct csv t = CSV_INIT;
-    bool ok = csv_read(&t, path, err);
+    bool ok = csv_read(&t, path, err) && file_sha256(path, c->sha256, err);
 
     if (ok && !take_rows(c, &t, err))
         ok = err_at(err, "%s", path);

@@ -23,14 +23,15 @@ struct crops {
     const struct manifest *manifest; /* borrowed */
     struct crop *crop;
     size_t count;
-    size_t normal;  /* images labelled normal, which have no crop */
-    size_t missing; /* other images or abnormalities without one */
-    double margin;  /* around a mask's box, a share of its larger side (dataset.json); negative: unknown */
+    size_t normal;                 /* images labelled normal, which have no crop */
+    size_t missing;                /* other images or abnormalities without one */
+    char sha256[FILE_SHA256_TEXT]; /* of abnormalities.csv; "" where there is none */
+    double margin; /* around a mask's box, a share of its larger side (dataset.json); negative: unknown */
 };
 
 #define CROPS_INIT                                                                                           \
     {                                                                                                        \
-        NULL, NULL, 0, 0, 0, -1                                                                              \
+        NULL, NULL, 0, 0, 0, "", -1                                                                          \
     }
 
 /* Reads the folder's tables. Fails, naming file and line, where abnormalities.csv lacks a column, names an

@@ -333,6 +333,7 @@ static void tell_classifier(json_t *json, const struct train_job *job, const str
 
     model_tell(told_json, &told);
     json_object_set(json, "options", json_object_get(told_json, "options"));
+    json_object_set_new(data, "abnormalities_sha256", json_string(plan->crops->sha256));
     json_object_set_new(data, "normal", json_integer((json_int_t)plan->crops->normal));
     json_object_set_new(data, "without_crop", json_integer((json_int_t)plan->crops->missing));
     json_decref(told_json);

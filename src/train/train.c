@@ -111,6 +111,17 @@ static bool open_data(struct trainer *t, struct err *err)
     return source_open_data(&t->source, &how, err);
 }
 
+/* The table of crops is no part of the manifest's hash. */
+static bool same_crops(const struct trainer *t, struct err *err)
+{
+    const json_t *data_set = t->folder.fresh ? NULL : json_object_get(t->folder.run.json, "data");
+    const char *then = json_string_value(json_object_get(data_set, "abnormalities_sha256"));
+
+    return !then || !strcmp(then, t->crops.sha256) ||
+           err_set(err, ERR_INPUT, "%s: abnormalities.csv of %s changed since the run was begun",
+                   t->job->folder, t->job->data);
+}
+
 static bool open_crops(struct trainer *t, struct err *err)
 {
     const struct train_job *job = t->job;
@@ -124,7 +135,7 @@ static bool open_crops(struct trainer *t, struct err *err)
                                      .balanced = o->class_weights == TRAIN_CLASSES_BALANCED,
                                      .smoothing = o->label_smoothing};
 
-    if (!crops_find(&t->crops, &t->folder.manifest, err))
+    if (!crops_find(&t->crops, &t->folder.manifest, err) || !same_crops(t, err))
         return false;
     if (t->crops.normal)
         log_info("%zu images labelled normal have no crop and are left out", t->crops.normal);
