@@ -239,12 +239,11 @@ static bool write_results(const struct job *j, const char *out, json_t **result,
     return ok;
 }
 
-static bool open_networks(struct job *j, struct err *err)
+static bool load_networks(struct job *j, struct err *err)
 {
     const struct predictor_options how = {.batch = j->e->batch, .backend = j->e->backend};
 
-    return predictor_load(&j->predictor, &how, err) &&
-           adviser_open(&j->adviser, j->e->classifier, &how, err) &&
+    return predictor_load(&j->predictor, &how, err) && adviser_load(&j->adviser, &how, err) &&
            thresholds_in_force(&j->band, j->thresholds, &j->predictor, j->e->given, err);
 }
 
@@ -268,8 +267,9 @@ bool evaluate_opinions(const struct evaluation *e, json_t **result, struct err *
     struct job j = {.e = e, .predictor = PREDICTOR_INIT, .adviser = ADVISER_INIT, .items = EVAL_ITEMS_INIT};
     char *out = e->out ? mem_copy_string(e->out) : file_join(e->run, "opinions");
     const bool ok = predictor_open(&j.predictor, e->run, err) && check(&j, err) &&
-                    eval_items_open(&j.items, e, &j.predictor.run, err) && open_networks(&j, err) &&
-                    leave_out_seen(&j, err) && consult(&j, out, err) && eval_items_any_read(&j.items, err) &&
+                    adviser_open(&j.adviser, e->classifier, err) &&
+                    eval_items_open(&j.items, e, &j.predictor.run, err) && leave_out_seen(&j, err) &&
+                    load_networks(&j, err) && consult(&j, out, err) && eval_items_any_read(&j.items, err) &&
                     write_results(&j, out, result, err);
 
     job_release(&j);

@@ -200,7 +200,7 @@ static bool explain_and_list(struct chunk *c, struct predictor *p, struct err *e
 }
 
 /* The networks, and what their answers are cut at. */
-static bool open_networks(struct chunk *c, struct predictor *p, struct adviser *adviser, struct err *err)
+static bool load_networks(struct chunk *c, struct predictor *p, struct adviser *adviser, struct err *err)
 {
     const struct explain_request *q = c->request;
     const size_t images = c->r->files.count;
@@ -213,7 +213,7 @@ static bool open_networks(struct chunk *c, struct predictor *p, struct adviser *
     c->band = *c->r->thresholds ? &c->r->band : NULL;
     if (!q->classifier)
         return true;
-    if (!adviser_open(adviser, q->classifier, &how, err))
+    if (!adviser_load(adviser, &how, err))
         return false;
     c->adviser = adviser;
     c->r->classifier_band = adviser->band;
@@ -247,12 +247,13 @@ bool explain(struct explain_results *out, const struct explain_request *request,
     bool ok = false;
 
     if (!predictor_open(&p, request->run, err) || !check_runs(request, &p, err) ||
+        (request->classifier && !adviser_open(&adviser, request->classifier, err)) ||
         !explain_files_find(&r.files, request->path, request->paths, request->out, err) ||
         !file_make_folders(request->out, err))
         goto out;
     r.of = mem_new(r.files.count, sizeof *r.of);
     *c = (struct chunk){.request = request, .r = &r, .p = &p, .pixels = predictor_pixels(&p)};
-    if (!open_networks(c, &p, &adviser, err) || !explain_and_list(c, &p, err))
+    if (!load_networks(c, &p, &adviser, err) || !explain_and_list(c, &p, err))
         goto out;
     explain_results_release(out);
     *out = r;

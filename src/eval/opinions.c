@@ -56,8 +56,7 @@ void opinions_why(const struct opinions *o, char text[OPINIONS_WHY])
         snprintf(text, OPINIONS_WHY, FORM[o->accord], map, classifier, o->malignant);
 }
 
-bool adviser_open(struct adviser *a, const char *run_folder, const struct predictor_options *o,
-                  struct err *err)
+bool adviser_open(struct adviser *a, const char *run_folder, struct err *err)
 {
     if (!predictor_open(&a->predictor, run_folder, err))
         return false;
@@ -66,6 +65,11 @@ bool adviser_open(struct adviser *a, const char *run_folder, const struct predic
                        run_task_name(a->predictor.run.task));
     const double margin = crops_margin(a->predictor.run.data_path);
     a->margin = margin >= 0 ? margin : DATASET_MARGIN_PERCENT / 100.;
+    return true;
+}
+
+bool adviser_load(struct adviser *a, const struct predictor_options *o, struct err *err)
+{
     return predictor_load(&a->predictor, o, err) &&
            thresholds_in_force(&a->band, a->thresholds, &a->predictor, NULL, err);
 }

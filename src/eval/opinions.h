@@ -35,9 +35,10 @@ struct adviser {
         .predictor = PREDICTOR_INIT                                                                          \
     }
 
-/* Fails with one line on a run that is no classifier's. a must stay where it is from then on. */
-bool adviser_open(struct adviser *a, const char *run_folder, const struct predictor_options *o,
-                  struct err *err);
+/* Reads the run's description; fails with one line on a run that is no classifier's. */
+bool adviser_open(struct adviser *a, const char *run_folder, struct err *err);
+/* Then its weights and thresholds; once, and a must stay where it is from then on. */
+bool adviser_load(struct adviser *a, const struct predictor_options *o, struct err *err);
 /* Harmless on ADVISER_INIT and after a failure. */
 void adviser_close(struct adviser *a);
 /* predictor_json with "low", "high", "thresholds" and "margin". */
