@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Clearmass and its peers, in turns, on this machine: medians over rounds, ratios, memory.
 
-bench/compare.py [--program build/release/clearmass] [--rounds 3] [--steps 2] [--only TEXT] [--all] [--scaling] [--node DIR]
-                 [--out FILE.md]
+bench/compare.py [--program build/release/clearmass] [--rounds 3] [--steps 2] [--only TEXT] [--all] [--scaling] [--cpu-time]
+                 [--node DIR] [--out FILE.md]
 
 Every entry is a process of its own; a round runs all of them one after the other, so that whatever else the machine does
 meets all alike. Peers that are missing are left out: PyTorch (Debian's python3-torch), ONNX Runtime (DIR is where
@@ -47,7 +47,7 @@ def run(command, env=None):
 class Bench:
     def __init__(self, options):
         self.o = options
-        self.threads = os.cpu_count() if not os.environ.get("OMP_NUM_THREADS") else int(os.environ["OMP_NUM_THREADS"])
+        self.threads = 1 if options.cpu_time else os.cpu_count() if not os.environ.get("OMP_NUM_THREADS") else int(os.environ["OMP_NUM_THREADS"])
         self.folder = tempfile.mkdtemp(prefix="clearmass-bench-")
         self.missing = set()
 
@@ -61,17 +61,18 @@ class Bench:
         """Milliseconds an image and MB, or None where that peer is missing."""
         _, network, mode, batch = row[:4]
         threads = {"OMP_NUM_THREADS": str(self.threads)}
-        steps = max(2, self.o.steps * (1 if batch > 1 else 8))
+        cpu = ["--cpu-time"] if self.o.cpu_time else []
+        steps = max(1, self.o.steps * (1 if batch > 1 else 8))
         if who == "clearmass":
             got = run([self.o.program, "bench", network, "--csv", f"--{mode}-only", f"--batch={batch}",
-                       f"--steps={steps}", f"--threads={self.threads}"])
+                       f"--steps={steps}", f"--threads={self.threads}", *cpu])
             return (float(got[0].split(",")[4]), got[1]) if got else None
         if who == "onnx":
             path = self.onnx_file(network, batch) if self.o.node else None
-            got = path and run(["node", HERE / "peer_onnx.js", path, str(batch), str(steps), str(self.threads)],
+            got = path and run(["node", HERE / "peer_onnx.js", path, str(batch), str(steps), str(self.threads), *cpu],
                                {"NODE_PATH": f"{self.o.node}/node_modules"})
         else:
-            got = run([PYTHON, HERE / "peer_torch.py", network, mode, str(batch), str(steps)],
+            got = run([PYTHON, HERE / "peer_torch.py", network, mode, str(batch), str(steps), *cpu],
                       dict(threads, **(TUNED if who == "torch tuned" else {})))
         return (float(got[0].split()[0]), got[1]) if got else None
 
@@ -128,7 +129,7 @@ def table(bench, rows, seen):
 
 def machine(bench):
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    return (f"{time.strftime('%Y-%m-%d %H:%M')}, {cpu}, {bench.threads} threads, load before and after "
+    return (f"{time.strftime('%Y-%m-%d %H:%M')}, {cpu}, {bench.threads} threads{', processor time' if bench.o.cpu_time else ''}, load before and after "
             f"{bench.load:.1f} and {os.getloadavg()[0]:.1f}; {bench.o.rounds} rounds of {bench.o.steps} steps"
             + (f"; not here: {', '.join(sorted(bench.missing))}" if bench.missing else ""))
 
@@ -140,6 +141,7 @@ def main():
     p.add_argument("--steps", type=int, default=2)
     p.add_argument("--only", default="", help="rows whose name holds this text: 'training', 'batch 1;'")
     p.add_argument("--node", help="where onnxruntime-node is installed")
+    p.add_argument("--cpu-time", action="store_true", help="processor time with one thread: on a machine that others use")
     p.add_argument("--all", action="store_true", help="every peer everywhere")
     p.add_argument("--scaling", action="store_true", help="the U-Net alone, against batch, size and threads")
     p.add_argument("--out", help="write the table there too")

@@ -84,6 +84,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'h':
         a->job.held = true;
         return 0;
+    case 'u':
+        a->job.cpu = true;
+        return 0;
     case 'v':
         a->csv = true;
         return 0;
@@ -109,6 +112,9 @@ static const struct argp_option OPTIONS[] = {
     {"layers", 'l', NULL, 0, "the time of every part of a step too, longest first", 0},
     {"exact", 'e', NULL, 0, "neither Winograd nor folding, as training with --exact", 0},
     {"held", 'h', NULL, 0, "one batch held in memory instead of augmented ones made beside the steps", 0},
+    {"cpu-time", 'u', NULL, 0,
+     "processor time of all threads instead of the clock's: with --threads 1 on a machine that others use",
+     0},
     {"csv", 'v', NULL, 0,
      "for programs: network,mode,batch,size,median_ms,best_ms,waited_ms,gflop,peak_gflops,memory_mb", 0},
     {0}};
