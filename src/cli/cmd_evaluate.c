@@ -43,9 +43,8 @@ static const char DOC[] =
     "both "
     "say so, else uncertain. Only images of patients that neither network learned from count. OUT gets "
     "result.json, predictions.csv and, of the images about which they disagree, what explain writes.\n\n"
-    "Writes OUT/result.json, OUT/predictions.csv and OUT/masks, or of a classifier OUT/cam. Research "
-    "software, not a "
-    "medical device.";
+    "Writes OUT/result.json, OUT/predictions.csv and OUT/masks, or of a classifier OUT/cam and OUT/roi. "
+    "Research software, not a medical device.";
 
 static const struct argp_option OPTIONS[] = {
     {"part", KEY_PART, "PART", 0, "validation (default), train, test or all", 0},

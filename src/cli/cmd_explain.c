@@ -24,9 +24,12 @@ static const char DOC[] =
     "that 'clearmass evaluate' chose on the run's validation part, else the published "
     "ones (.0001 and 100).\n\n"
     "With --classifier the regions that a black-box run finds are cut from the full image, with the margin "
-    "that the classifier's training crops had, and judged by it; OUT gets STEM-crop-N.png, each crop with "
-    "the Grad-CAM of the answer. An image is then benign or malignant only where both networks say so; where "
-    "they disagree, or one is uncertain, it is uncertain, and STEM.json and OUT/summary.csv say why.\n\n"
+    "that the classifier's training crops had, and judged by it; OUT gets STEM-crop-N.png, each crop beside "
+    "its Grad-CAM: where the evidence for malignant comes from. An image is then benign or malignant only "
+    "where both networks say so; where they disagree, or one is uncertain, it is uncertain, and STEM.json "
+    "and "
+    "OUT/summary.csv say why. Where no region is found they say that, and the black-box run's answer "
+    "stands.\n\n"
     "Research software, not a medical device. Not for diagnosis.";
 
 static const struct argp_option OPTIONS[] = {
