@@ -170,7 +170,12 @@ void nn_choice_cache_open(struct nn_choice_cache *k, struct nn_choices *c)
         free(lock);
     }
     free(folder);
-    if (k->lock < 0 || flock(k->lock, LOCK_EX) != 0)
+    if (k->lock >= 0 && flock(k->lock, LOCK_EX | LOCK_NB) != 0) {
+        log_info("waiting for another process that finds out which kernels are the fastest");
+        if (flock(k->lock, LOCK_EX) != 0)
+            return;
+    }
+    if (k->lock < 0)
         return;
     json_t *file = cache_read(k->path);
     nn_machine(machine);

@@ -138,12 +138,11 @@ static double thread_seconds(void)
 }
 
 /* The least of a few runs; INFINITY where it does not run. */
-static double seconds_of(struct onednn *o, const_dnnl_primitive_desc_t pd)
+static double seconds_of(struct onednn *o, const_dnnl_primitive_desc_t pd, int rounds)
 {
-    enum { ROUNDS = 3 };
     struct trial t;
     bool ok = trial_begin(o, pd, &t);
-    for (int i = 0; i < ROUNDS && ok; i++) {
+    for (int i = 0; i < rounds && ok; i++) {
         double began = thread_seconds();
         ok = dnnl_primitive_execute(t.primitive, o->stream, t.n, t.arg) == dnnl_success;
         t.best = ok ? fmin(t.best, thread_seconds() - began) : INFINITY;
@@ -164,6 +163,16 @@ static void name_choice(const struct onednn *o, const struct onednn_layer *l, en
              l->relu && pass == ONEDNN_FORWARD ? " relu" : "");
 }
 
+/* By one run of each where that says enough, else by the best of three. */
+static bool first_is_faster(struct onednn *o, const dnnl_primitive_desc_t pd[2])
+{
+    double a = seconds_of(o, pd[0], 1), b = seconds_of(o, pd[1], 1);
+    if (fmax(a, b) > 1.25 * fmin(a, b))
+        return a < b;
+    a = fmin(a, seconds_of(o, pd[0], 2));
+    return a < fmin(b, seconds_of(o, pd[1], 2));
+}
+
 static bool choose_winograd(struct onednn *o, const struct onednn_layer *l, enum onednn_pass pass,
                             const dnnl_primitive_desc_t pd[2])
 {
@@ -177,7 +186,7 @@ static bool choose_winograd(struct onednn *o, const struct onednn_layer *l, enum
         return winograd_pays(l, pass);
     if (!o->trial) /* the first of this network */
         log_info("finding out which kernels are the fastest for these shapes, once on this machine");
-    bool winograd = seconds_of(o, pd[0]) < seconds_of(o, pd[1]);
+    bool winograd = first_is_faster(o, pd);
     nn_choices_set(c, what, winograd ? "winograd" : "direct");
     return winograd;
 }
@@ -194,7 +203,7 @@ dnnl_primitive_desc_t onednn_conv_choose(struct onednn *o, const struct onednn_l
 double onednn_conv_seconds(struct onednn *o, const struct onednn_layer *l, enum onednn_pass pass)
 {
     dnnl_primitive_desc_t pd = onednn_conv_choose(o, l, pass);
-    double seconds = pd ? seconds_of(o, pd) : INFINITY;
+    double seconds = pd ? seconds_of(o, pd, 2) : INFINITY;
     dnnl_primitive_desc_destroy(pd);
     return seconds;
 }
