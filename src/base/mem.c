@@ -1,7 +1,6 @@
 /* base/mem.c: see mem.h. */
 #include "base/mem.h"
 
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -77,12 +76,4 @@ char *mem_printf(const char *fmt, ...)
     if (n < 0)
         exhausted(1, strlen(fmt));
     return s;
-}
-
-void mem_keep_blocks(void)
-{
-    enum { LARGEST_BLOCK = 1 << 30, MOST_KEPT = 1 << 30 };
-
-    mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK);
-    mallopt(M_TRIM_THRESHOLD, MOST_KEPT);
 }

@@ -21,9 +21,4 @@ void *mem_grow(void *p, size_t count, size_t size);
 char *mem_copy_string(const char *s);
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Blocks of images' size are from now on kept for the next one instead of given back to the system, which
- * costs a sixth of the time where they come and go by the hundred. For the whole process and its children to
- * come; call it where such work begins. */
-void mem_keep_blocks(void);
-
 #endif

@@ -200,7 +200,6 @@ static int run_cbis(int argc, char **argv)
     int code = CLI_DONE;
 
     argp_parse(&ARGP, argc, argv, 0, NULL, &a);
-    mem_keep_blocks();
     if (!ingest_cbis(&result, &a.in, &err)) {
         if (err.kind == ERR_CANCELLED)
             log_info("%s is not finished; the same command goes on", a.in.folder);
