@@ -128,7 +128,7 @@ static const struct argp ARGP = {
     "that are made up. NETWORK is unet (ZF_UNET_224), resnet50, resnet101 or resnet152.\v"
     "The number of operations is that of the layers as they are defined; Winograd and folding need fewer, so "
     "that the share "
-    "of the peak may pass 100 %. " CLI_DISCLAIMER,
+    "of the peak may pass 100 %.\n" CLI_DISCLAIMER,
     NULL,
     NULL,
     NULL};

@@ -27,8 +27,8 @@ static const char DOC[] =
     "keep "
     "some distance, and check on a test part.\n\n"
     "Where the validation part has too few patients for the promise, no band is written, the number of "
-    "patients needed is said, and the exit code is 1; the probabilities are written all the same.\n"
-    "Research software, not a medical device.";
+    "patients needed is said, and the exit code is 1; the probabilities are written all the "
+    "same.\n" CLI_DISCLAIMER;
 
 static const struct argp_option OPTIONS[] = {
     {"miss-rate", KEY_MISS, "SHARE", 0, "at most this share on the wrong side (default .05)", 0},

@@ -24,7 +24,7 @@ static const char DOC[] =
     "answers (McNemar's exact test) and of the mean Dice (paired bootstrap of patients); all p-values "
     "together "
     "are corrected by Holm's method.\n\n"
-    "Writes OUT/comparison.json and OUT/comparison.html. Research software, not a medical device.";
+    "Writes OUT/comparison.json and OUT/comparison.html.\n" CLI_DISCLAIMER;
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "OUT", 0, "folder to write to (default: comparison)", 0},

@@ -20,7 +20,7 @@ static const char DOC[] = "Replay an evaluation and say whether its result comes
                           "look at test images is counted.\n\n"
                           "Exit code 0: the same; 1: it differs, or could not be replayed. Another machine "
                           "may differ in the last digits: "
-                          "--tolerance 1e-4.\nResearch software, not a medical device.";
+                          "--tolerance 1e-4.\n" CLI_DISCLAIMER;
 
 static const struct argp_option OPTIONS[] = {
     {"output", 'o', "OUT", 0, "folder for the replay (default: the evaluation's with -replay added)", 0},
