@@ -223,6 +223,7 @@ static void fold_bias(const struct onednn *o, const struct onednn_fill *f, const
 static void fold_kernel(const struct onednn *o, const struct onednn_fill *f, const float *values, float *to)
 {
     size_t filters = (size_t)f->slot->dim[0], each = f->slot->count / filters;
+#pragma omp parallel for schedule(static)
     for (size_t k = 0; k < filters; k++) {
         double scale = norm_scale(o, f->norm, values, k);
         for (size_t i = 0; i < each; i++)
