@@ -17,7 +17,8 @@ enum {
     KEY_SENSITIVITY,
     KEY_SPECIFICITY,
     KEY_BATCH,
-    KEY_SEED
+    KEY_SEED,
+    KEY_ALLOW_LEAK
 };
 enum { MAX_BATCH = 1024 };
 
@@ -62,6 +63,9 @@ static const struct argp_option OPTIONS[] = {
      "of the benign, not called malignant by the chosen thresholds (default .9)", 0},
     {"batch", KEY_BATCH, "N", 0, "images a pass of the network (default 16)", 0},
     {"seed", KEY_SEED, "N", 0, "of the bootstrap (default 1)", 0},
+    {"allow-leak", KEY_ALLOW_LEAK, NULL, 0,
+     "measure a data set that shares patients or pictures with what the run learnt from; the report says so",
+     0},
     {0},
 };
 
@@ -129,6 +133,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_BATCH:
         a->e.batch = (int)number(arg, 1, MAX_BATCH, state);
+        return 0;
+    case KEY_ALLOW_LEAK:
+        a->e.allow_leak = true;
         return 0;
     case KEY_SEED:
         a->e.seed = (uint64_t)number(arg, 0, 9e15, state);

@@ -67,7 +67,7 @@ static const struct argp_option OPTIONS[] = {
      0},
     {"new-split", KEY_NEW_SPLIT, NULL, 0, "split again instead of keeping the split of the run in --init", 0},
     {"allow-leak", KEY_ALLOW_LEAK, NULL, 0,
-     "train although patients of the data set are both in its official train and test part; run.json and the "
+     "train although patients or pictures are both in the train and in the test part; run.json and the "
      "report say so",
      0},
     {0}};

@@ -37,6 +37,7 @@ struct evaluation {
     int batch;                        /* images a pass of the network; 0 means 16 */
     const struct nn_backend *backend; /* NULL: onednn */
     bool replay;       /* writes to out alone: stores no thresholds, counts no look at test images */
+    bool allow_leak;   /* of an external data set: strangers.h */
     bool uncalibrated; /* as if the run had no calibration.json */
 };
 

@@ -3,6 +3,7 @@
 #include "base/csv.h"
 #include "base/mem.h"
 #include "eval/result.h"
+#include "eval/strangers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ void eval_items_release(struct eval_items *it)
     split_release(&it->split);
     crops_release(&it->crops);
     cases_release(&it->cases);
+    json_decref(it->leaks);
 }
 
 static bool open_data(struct eval_items *it, const struct evaluation *e, const struct run *run,
@@ -51,7 +53,9 @@ static bool open_data(struct eval_items *it, const struct evaluation *e, const s
         return err_set(err, ERR_INPUT,
                        "%s is not the data set that %s was trained on: it has no validation part", folder,
                        run->folder);
-    return it->external || run_split(&it->split, run, &it->data, err);
+    if (it->external)
+        return run->task == RUN_PRETRAIN || strangers_check(&it->leaks, &it->data, run, e->allow_leak, err);
+    return run_split(&it->split, run, &it->data, err);
 }
 
 /* The part of item i: the run's own split, or, on another data set, its official part. */
@@ -167,5 +171,6 @@ json_t *eval_items_json(const struct eval_items *it, size_t tests)
     result_count(data, &it->cases);
     json_object_set_new(data, "unit", json_string(it->judges_crops ? "crop" : "image"));
     json_object_set_new(data, "test_evaluations", json_integer((json_int_t)tests));
+    json_object_set_new(data, "leaks", it->leaks ? json_incref(it->leaks) : json_null());
     return data;
 }

@@ -12,6 +12,7 @@ struct eval_items {
     bool judges_crops, external;
     enum eval_part part;
     struct cases cases;
+    json_t *leaks; /* of an external data set: what it shares with the run's own (strangers.h); else NULL */
     bool has_test; /* images of the test part, or external ones, are among the cases */
 };
 

@@ -205,6 +205,7 @@ static bool replay(struct verified *v, const struct verify *cfg, const struct pr
                            .batch = (int)json_integer_value(json_object_get(options, "batch")),
                            .backend = cfg->backend,
                            .replay = true,
+                           .allow_leak = true, /* or it would not have been made */
                            .uncalibrated = !json_is_object(json_object_get(before->result, "calibration"))};
     struct predictions now = PREDICTIONS_INIT;
 

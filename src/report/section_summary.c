@@ -251,6 +251,46 @@ static void leaks(struct buf *b, const json_t *run)
     buf_adds(b, ".</p>\n");
 }
 
+enum { LISTED = 20 };
+
+/* Evaluated, or trained, with --allow-leak in spite of the same pictures on both sides. */
+static void same_pictures(struct buf *b, const json_t *pairs, const char *where)
+{
+    const size_t n = json_array_size(pairs);
+
+    if (n == 0)
+        return;
+    buf_addf(b,
+             "<p class=\"caution\"><b>Leak allowed:</b> %zu picture%s %s, so results are better than on "
+             "pictures the "
+             "network never saw: ",
+             n, n == 1 ? " is" : "s are", where);
+    for (size_t i = 0; i < n && i < LISTED; i++) {
+        const char *first = json_string_value(json_array_get(json_array_get(pairs, i), 0)),
+                   *second = json_string_value(json_array_get(json_array_get(pairs, i), 1));
+        html_textf(b, "%s%s = %s", i ? ", " : "", first ? first : "", second ? second : "");
+    }
+    buf_adds(b, n > LISTED ? ", and more.</p>\n" : ".</p>\n");
+}
+
+static void external_leaks(struct buf *b, const json_t *leaks)
+{
+    const size_t n = json_array_size(source_at(leaks, "patients"));
+
+    if (leaks && json_is_false(source_at(leaks, "checked")))
+        buf_adds(
+            b,
+            "<p class=\"caution\">Whether this data set shares patients or pictures with the one the network "
+            "learned from could not be checked.</p>\n");
+    if (n > 0)
+        buf_addf(b,
+                 "<p class=\"caution\"><b>Leak allowed:</b> %zu patient%s of this data set %s by name among "
+                 "those the "
+                 "network learned from.</p>\n",
+                 n, n == 1 ? "" : "s", n == 1 ? "is" : "are");
+    same_pictures(b, source_at(leaks, "same_pictures"), "among those the network learned from too");
+}
+
 void section_summary(struct buf *b, const struct source *s)
 {
     const json_t *decisions = source_at(s->result, "decisions"), *data = source_at(s->result, "data");
@@ -277,5 +317,7 @@ void section_summary(struct buf *b, const struct source *s)
         buf_adds(b, "</code> again.</p>\n");
     }
     leaks(b, s->run);
+    same_pictures(b, source_at(s->run, "data.same_pictures"), "on two sides of the split");
+    external_leaks(b, source_at(data, "leaks"));
     buf_adds(b, "</div>\n");
 }

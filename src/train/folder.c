@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/leak.h"
+#include "data/leak_picture.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,6 +23,7 @@ void folder_release(struct folder *f)
     run_release(&f->run);
     manifest_release(&f->manifest);
     split_release(&f->split);
+    json_decref(f->same_pictures);
     free(f->init_path);
     if (f->lock >= 0)
         close(f->lock);
@@ -185,10 +187,48 @@ static bool check_leaks(const struct folder *f, const struct train_job *job, str
     return ok;
 }
 
+/* A picture that is there twice, under two names, must not be learnt from and judged as well. A split of
+ * one's own gives way: the patients concerned train. */
+static bool check_pictures(struct folder *f, const struct train_job *job, bool own, struct err *err)
+{
+    struct likeness *l = NULL;
+    struct leak_pair *pair = NULL;
+    bool ok = likeness_read(&l, &f->manifest, err);
+
+    if (!ok)
+        return false;
+    const size_t moved = own && !job->allow_leak ? leak_separate(&f->split, &f->manifest, l) : 0,
+                 n = leak_split_pairs(&pair, &f->split, &f->manifest, l);
+    if (moved)
+        log_info("%zu patient%s train%s instead of validating: they share pictures with training patients",
+                 moved, moved == 1 ? "" : "s", moved == 1 ? "s" : "");
+    char *names = leak_pairs_text(pair, n);
+    if (moved && !split_count(&f->split, PART_VALIDATION)) {
+        ok = err_set(err, ERR_INPUT,
+                     "%s: every patient of the validation part shares a picture with the training part",
+                     job->data);
+    } else if (n && !job->allow_leak) {
+        ok = err_set(
+            err, ERR_INPUT,
+            "%s: %zu picture%s on two sides of the split (%s), so results would flatter; --allow-leak trains "
+            "all the same",
+            job->data, n, n == 1 ? " is" : "s are", names);
+    } else if (n) {
+        log_warn("%zu picture%s on two sides of the split: %s", n, n == 1 ? " is" : "s are", names);
+        f->same_pictures = json_array();
+        for (size_t i = 0; i < n; i++)
+            json_array_append_new(f->same_pictures, json_pack("[s, s]", pair[i].first, pair[i].second));
+    }
+    free(names);
+    free(pair);
+    free(l);
+    return ok;
+}
+
 static bool decide_split(struct folder *f, const struct train_job *job, struct err *err)
 {
     const struct train_options *o = &job->options;
-    bool kept;
+    bool kept = false;
 
     if (!f->fresh)
         return run_split(&f->split, &f->run, &f->manifest, err);
@@ -198,11 +238,10 @@ static bool decide_split(struct folder *f, const struct train_job *job, struct e
         return false;
     if (kept) {
         log_info("split of %s kept", job->init);
-        return true;
-    }
-    if (!split_make(&f->split, &f->manifest, o->validation, (uint64_t)o->seed, err))
+    } else if (!split_make(&f->split, &f->manifest, o->validation, (uint64_t)o->seed, err)) {
         return err_at(err, "%s", job->data);
-    return true;
+    }
+    return check_pictures(f, job, !kept, err);
 }
 
 /* A network that never sees a lesion learns to answer black, whatever it is shown. */
@@ -320,6 +359,8 @@ static json_t *data_json(const struct folder *f, const struct train_job *job, co
                              "manifest_sha256", f->manifest.sha256, "split_sha256", f->split_sha256, "train",
                              (json_int_t)plan->train, "validation", (json_int_t)plan->validation,
                              "allow_leak", (int)job->allow_leak, "leaks", leaks_json(&f->manifest));
+    if (f->same_pictures)
+        json_object_set(json, "same_pictures", f->same_pictures);
     free(real);
     return json;
 }

@@ -16,11 +16,12 @@ struct folder {
     char split_sha256[FILE_SHA256_TEXT];
     char *init_path; /* the weights file; NULL for none */
     char init_sha256[FILE_SHA256_TEXT];
+    json_t *same_pictures; /* [[id, id], ...]: on two sides of the split, allowed; NULL for none */
 };
 
 #define FOLDER_INIT                                                                                          \
     {                                                                                                        \
-        -1, RUN_INIT, false, false, MANIFEST_INIT, SPLIT_INIT, "", NULL, ""                                  \
+        -1, RUN_INIT, false, false, MANIFEST_INIT, SPLIT_INIT, "", NULL, "", NULL                            \
     }
 
 /* Makes or enters the folder, locks it, reads the data set and decides the split. Fails when the folder holds

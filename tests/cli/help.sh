@@ -15,7 +15,7 @@ equal "--help is quiet on standard error" "$(wc -c <err | tr -d ' ')" 0
 
 # The commands and their kinds are those that the program lists itself.
 sed -n 's/^  \([a-z][a-z-]*\)  *[a-z].*/\1/p' commands >names
-for name in phantom ingest pretrain train evaluate report explain model weights; do
+for name in phantom ingest pretrain train evaluate calibrate compare verify report explain model weights; do
     check "--help lists $name" grep -qx "$name" names
 done
 run ingest --help

@@ -157,7 +157,10 @@ must compare black-box segment -o compared
 holds "compare" out "not a medical device"
 check "comparison.json" "$TOOL" json compared/comparison.json cases runs.0.auc.low runs.1.dice.value pairs.0.auc.p_holm tests >/dev/null
 page compared/comparison.html
-must evaluate segment ingested
+run evaluate segment ingested
+equal "the same pictures again" "$code" 1
+holds "a leak" err "that the run learnt from are here too"
+must evaluate segment ingested --allow-leak
 equal "another data set is an external test" "$("$TOOL" json segment/evaluation/result.json data.external data.part data.test_evaluations | tr '\n' ' ')" \
     "true external 1 "
 equal "looks at external images are counted" "$(column segment/test_evaluations.csv part)" external
