@@ -3,15 +3,14 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 /* Walks from the highest score down, ties together; called once a distinct score. */
 struct walk {
     const struct ranking *r;
-    const unsigned *weight;
-    size_t left;     /* cases not yet passed */
-    double n[2];     /* negatives and positives passed so far */
-    double positive; /* positives in this step */
+    size_t left; /* cases not yet passed */
+    double n[2]; /* negatives and positives passed so far */
 };
 
 static bool step(struct walk *w)
@@ -20,13 +19,8 @@ static bool step(struct walk *w)
         return false;
     const double score = w->r->score[w->r->order[w->left - 1]];
 
-    w->positive = 0;
-    for (; w->left > 0 && w->r->score[w->r->order[w->left - 1]] == score; w->left--) {
-        const size_t i = w->r->order[w->left - 1];
-        const double times = w->weight ? w->weight[i] : 1;
-        w->n[w->r->positive[i]] += times;
-        w->positive += w->r->positive[i] ? times : 0;
-    }
+    for (; w->left > 0 && w->r->score[w->r->order[w->left - 1]] == score; w->left--)
+        w->n[w->r->positive[w->r->order[w->left - 1]]]++;
     return true;
 }
 
@@ -38,13 +32,23 @@ static double precision(const struct walk *w)
 double ranking_average_precision(const void *ranking, const unsigned *weight)
 {
     const struct ranking *r = ranking;
-    struct walk w = {.r = r, .weight = weight, .left = r->n};
+    uint64_t negatives = 0, positives = 0, here = 0; /* from the highest score down; here: of one score */
     double sum = 0;
 
-    while (step(&w))
-        if (w.positive > 0)
-            sum += w.positive * precision(&w);
-    return w.n[1] > 0 ? sum / w.n[1] : NAN;
+    for (size_t k = r->n; k-- > 0;) {
+        const unsigned times = weight ? weight[r->order[k]] : 1;
+        if (r->kind[k] & 1)
+            here += times;
+        else
+            negatives += times;
+        if (r->kind[k] & 2) /* the next one has the same score */
+            continue;
+        positives += here;
+        if (here > 0)
+            sum += (double)here * (double)positives / (double)(positives + negatives);
+        here = 0;
+    }
+    return positives > 0 ? sum / (double)positives : NAN;
 }
 
 void pr_make(struct pr_curve *out, const struct ranking *r)
