@@ -198,7 +198,7 @@ for path in mixed/*; do
 done
 first=$(column $E/predictions.csv id | head -1)
 check "evaluate and explain give one score" awk -v a="$("$TOOL" json "explained/$first.json" score)" \
-    -v b="$(column $E/predictions.csv score | head -1)" 'BEGIN { d = a - b; exit !(d < 1e-3 && d > -1e-3) }'
+    -v b="$(column $E/predictions.csv score | head -1)" 'BEGIN { d = (a - b) / b; exit !(d < 1e-5 && d > -1e-5) }'
 check "evaluate and explain give one mask" "$TOOL" near "explained/$first-mask.png" "$E/masks/$first.png" 1
 
 # ---- the classifier, and two opinions ----
