@@ -21,6 +21,10 @@
 /* Winograd's F(4x4, 3x3) adds rounding: 1e-6 relative rms a layer, so 1e-12 squared, before a chain of layers
  * and batch norms that divide by small variances grows it. */
 static const double DIRECT_BOUND = 1e-8, WINOGRAD_BOUND = 1e-7;
+/* A bf16 number is off by up to 1/512 of itself, 1.3e-6 squared on average, at each tensor. Where that turns
+ * a ReLU or a pool's winner the gradient jumps, and what a batch norm takes out of a gradient leaves the
+ * errors behind; numbers that bf16 holds exactly are compared exactly (test_bf16_exact). */
+static const double BF16_BOUND = 1e-4, BF16_GRADIENT_BOUND = .2;
 
 static void random_fill(float *v, size_t n, double low, double high, uint64_t seed)
 {
@@ -67,6 +71,7 @@ struct question {
     struct nn_step step;
     const float *values, *input, *grad_output;
     size_t n_input, n_output;
+    double bf16_bound; /* of gradients */
 };
 
 static struct answer ask(const struct nn_backend *b, const struct question *q)
@@ -108,7 +113,7 @@ static double distance(const float *a, const float *b, size_t n, double least)
     return d == 0 ? 0 : d / fmax(squares(b, n), least);
 }
 
-static double farthest; /* of the case that runs */
+static double farthest; /* of the case that runs, gradients of bf16 aside */
 
 static void near(const char *what, double d, double bound)
 {
@@ -120,13 +125,16 @@ static void near(const char *what, double d, double bound)
 static void compare(const struct question *q, double bound)
 {
     struct answer a = ask(&nn_backend_onednn, q), b = ask(&nn_backend_ref, q);
+    double values_bound = q->how.bf16 ? bound : 1e-10;
     near("output", distance(a.output, b.output, q->n_output, 0), bound);
+    if (q->how.bf16 && bound > 0)
+        bound = q->bf16_bound;
     double all = squares(b.grads, q->how.mode == NN_TRAIN ? q->g->n_values : 0);
     for (int i = 0; i < q->g->n_slots; i++) {
         const struct nn_slot *s = &q->g->slot[i];
         if (q->how.mode == NN_TRAIN)
             near(s->name, distance(a.grads + s->offset, b.grads + s->offset, s->count, 1e-4 * all), bound);
-        near("a value", distance(a.values + s->offset, b.values + s->offset, s->count, 0), 1e-10);
+        near("a value", distance(a.values + s->offset, b.values + s->offset, s->count, 0), values_bound);
     }
     if (q->how.input_gradient)
         near("input gradient", distance(a.grad_input, b.grad_input, q->n_input, 0), bound);
@@ -134,15 +142,25 @@ static void compare(const struct question *q, double bound)
     answer_release(&b);
 }
 
+struct graph_case {
+    const char *name;
+    void (*build)(struct nn_graph *g);
+    bool smooth;
+    double bf16_bound; /* of gradients; 0: BF16_GRADIENT_BOUND */
+};
+
 /* Asks both backends about a graph with random numbers. */
-static void check(const struct nn_graph *g, bool smooth, struct nn_compile how, double bound)
+static void check(const struct nn_graph *g, const struct graph_case *c, struct nn_compile how, double bound)
 {
     struct nn_shape in = g->node[0].shape, out = g->node[g->n_nodes - 1].shape;
-    struct question q = {.g = g, .how = how, .step = {.momentum = .9f, .dropout = true, .seed = 5}};
+    struct question q = {.g = g,
+                         .how = how,
+                         .step = {.momentum = .9f, .dropout = true, .seed = 5},
+                         .bf16_bound = c->bf16_bound > 0 ? c->bf16_bound : BF16_GRADIENT_BOUND};
     q.n_input = (size_t)how.batch * nn_shape_size(in);
     q.n_output = (size_t)how.batch * nn_shape_size(out);
     float *values = mem_new(g->n_values + 1, 4), *input = mem_new(q.n_input, 4), *dy = mem_new(q.n_output, 4);
-    random_values(g, values, smooth);
+    random_values(g, values, c->smooth);
     random_fill(input, q.n_input, -1, 1, 100);
     random_fill(dy, q.n_output, -1, 1, 101);
     q.values = values;
@@ -359,30 +377,25 @@ static void unet_small(struct nn_graph *g)
     unet(g, 32, 4);
 }
 
-struct graph_case {
-    const char *name;
-    void (*build)(struct nn_graph *g);
-    bool smooth;
-};
-
 static const struct graph_case CASES[] = {
-    {"convolutions, odd channels", conv_odd, false},
-    {"convolutions, channels in blocks", conv_blocks, false},
-    {"convolutions with strides", conv_strides, false},
-    {"batch norms", norms, false},
-    {"batch norm of a large plane", norm_large, false},
-    {"frozen norm", frozen_norm, false},
-    {"frozen part", frozen_part, false},
-    {"bias trained without its kernel", kernel_only_bias, false},
-    {"pools", pools, false},
-    {"upsampling", upsamples, false},
-    {"dense head", head, false},
-    {"dense head, odd", head_odd, false},
-    {"softmax of pixels", softmax_pixels, false},
-    {"branches", branches, false},
-    {"nested concatenations", nested_concat, false},
-    {"residual blocks", residual, true},
-    {"small U-Net", unet_small, true},
+    {"convolutions, odd channels", conv_odd, false, 0},
+    {"convolutions, channels in blocks", conv_blocks, false, 0},
+    {"convolutions with strides", conv_strides, false, 0},
+    {"batch norms", norms, false, 0},
+    {"batch norm of a large plane", norm_large, false, 0},
+    {"frozen norm", frozen_norm, false, 0},
+    {"frozen part", frozen_part, false, 0},
+    {"bias trained without its kernel", kernel_only_bias, false, 0},
+    {"pools", pools, false, 0},
+    {"upsampling", upsamples, false, 0},
+    {"dense head", head, false, 0},
+    {"dense head, odd", head_odd, false, 0},
+    {"softmax of pixels", softmax_pixels, false, 0},
+    {"branches", branches, false, 0},
+    {"nested concatenations", nested_concat, false, 0},
+    {"residual blocks", residual, true,
+     .4}, /* numbers near 1 that differ by .1: bf16 blurs the differences */
+    {"small U-Net", unet_small, true, 5e-3},
 };
 
 /* Prints the distances measured too, so that a slow drift is seen before it meets the bound. */
@@ -390,10 +403,12 @@ static void check_mode(const struct nn_graph *g, const struct graph_case *c, str
                        double bound)
 {
     farthest = 0;
-    check(g, c->smooth, how, bound);
+    check(g, c, how, bound);
     print_message("             %s, %-8s %s %.1e\n", how.mode == NN_TRAIN ? "train" : "infer",
-                  how.direct ? "direct" : "Winograd", how.folding == NN_FOLD_ALWAYS ? "folded" : "",
-                  farthest);
+                  how.bf16     ? "bf16"
+                  : how.direct ? "direct"
+                               : "Winograd",
+                  how.folding == NN_FOLD_ALWAYS ? "folded" : "", farthest);
 }
 
 static bool has_upsampling(const struct nn_graph *g)
@@ -425,6 +440,14 @@ static void test_graph(void **state)
         check_mode(&g, c, folded, WINOGRAD_BOUND);
     }
     check_mode(&g, c, (struct nn_compile){.batch = 3, .mode = NN_INFER}, WINOGRAD_BOUND);
+    struct nn_compile bf16 = {.batch = 3, .mode = NN_TRAIN, .bf16 = true, .input_gradient = true};
+    if (nn_has_bf16()) {
+        check_mode(&g, c, bf16, BF16_BOUND);
+        bf16.folding = NN_FOLD_ALWAYS;
+        if (has_upsampling(&g))
+            check_mode(&g, c, bf16, BF16_BOUND);
+        check_mode(&g, c, (struct nn_compile){.batch = 3, .mode = NN_INFER, .bf16 = true}, BF16_BOUND);
+    }
     nn_graph_release(&g);
 }
 
@@ -432,21 +455,105 @@ static void test_graph(void **state)
  */
 static void test_whole_unet(void **state)
 {
-    static const struct graph_case CASE = {"whole U-Net", NULL, true};
+    static const struct graph_case CASE = {"whole U-Net", NULL, true, 5e-3};
     struct nn_graph g = NN_GRAPH_INIT;
     (void)state;
     unet(&g, 32, 6);
     assert_int_equal(nn_graph_count(&g), 31466753);
     check_mode(&g, &CASE, (struct nn_compile){.batch = 4, .mode = NN_TRAIN}, WINOGRAD_BOUND);
+    if (nn_has_bf16())
+        check_mode(&g, &CASE, (struct nn_compile){.batch = 4, .mode = NN_TRAIN, .bf16 = true}, BF16_BOUND);
     nn_graph_release(&g);
+}
+
+/* Numbers -1, 0 and 1, of every filter about two that are not 0: sums stay small whole numbers. */
+static void whole_numbers(const struct nn_graph *g, float *values)
+{
+    for (int i = 0; i < g->n_slots; i++) {
+        const struct nn_slot *s = &g->slot[i];
+        double share = s->rank == 4 ? 2.0 * s->dim[0] / (double)s->count : .5;
+        for (size_t k = 0; k < s->count; k++) {
+            struct rng r = rng_at(7, RNG_TEST, s->offset + k, 0);
+            double v = rng_between(&r, -1, 1);
+            values[s->offset + k] = fabs(v) > share ? 0 : v < 0 ? -1 : 1;
+        }
+    }
+}
+
+static void small_whole_fill(float *v, size_t n, uint64_t seed)
+{
+    random_fill(v, n, -1.5, 1.5, seed);
+    for (size_t i = 0; i < n; i++)
+        v[i] = rintf(v[i]);
+}
+
+static void whole_pools(struct nn_graph *g)
+{
+    nn_id x = nn_input(g, (struct nn_shape){3, 23, 21});
+    x = conv(g, nn_maxpool(g, x, (struct nn_pool){2, 0, 0}), "a", 32, 3, 1);
+    x = nn_maxpool(g, x, (struct nn_pool){3, 2, 1});
+    nn_upsample(g, nn_maxpool(g, x, (struct nn_pool){3, 1, 1}), 3);
+}
+
+static void whole_joins(struct nn_graph *g) /* tensors inside others, sums of gradients at a distance */
+{
+    nn_id x = nn_input(g, (struct nn_shape){16, 6, 8});
+    nn_id a = nn_relu(g, conv(g, x, "a", 16, 3, 1));
+    nn_id b = nn_upsample(g, nn_maxpool(g, a, (struct nn_pool){2, 0, 0}), 2);
+    nn_id ab = nn_concat(g, a, b);
+    nn_id c = nn_relu(g, nn_add(g, ab, ab));
+    nn_id d = nn_concat(g, nn_concat(g, c, ab), conv(g, ab, "d", 20, 1, 1)); /* 84 channels: off the width */
+    nn_id e = conv(g, d, "e", 32, 1, 2);
+    nn_concat(g, conv(g, e, "f", 8, 1, 1), nn_concat(g, e, conv(g, e, "g", 24, 3, 1))); /* 64 of 8, 32, 24 */
+}
+
+static void whole_upsampling(struct nn_graph *g)
+{
+    nn_id x = nn_relu(g, conv(g, nn_input(g, (struct nn_shape){3, 8, 6}), "a", 32, 3, 1));
+    nn_id down = nn_relu(g, conv(g, nn_maxpool(g, x, (struct nn_pool){2, 0, 0}), "b", 16, 3, 1));
+    conv(g, nn_concat(g, nn_upsample(g, down, 2), x), "c", 48, 3, 1);
+}
+
+/* Where bf16 holds every number exactly, everything that copies, adds and chooses must be right to the bit.
+ */
+static void test_bf16_exact(void **state)
+{
+    static void (*const BUILD[])(struct nn_graph *) = {whole_pools, whole_joins, whole_upsampling};
+    (void)state;
+    if (!nn_has_bf16())
+        skip();
+    for (size_t i = 0; i < sizeof BUILD / sizeof *BUILD; i++) {
+        struct nn_graph g = NN_GRAPH_INIT;
+        BUILD[i](&g);
+        struct question q = {.g = &g,
+                             .how = {.batch = 2, .mode = NN_TRAIN, .bf16 = true, .input_gradient = true},
+                             .step = {.momentum = .9f},
+                             .n_input = 2 * nn_shape_size(g.node[0].shape),
+                             .n_output = 2 * nn_shape_size(g.node[g.n_nodes - 1].shape)};
+        float *values = mem_new(g.n_values, 4), *input = mem_new(q.n_input, 4), *dy = mem_new(q.n_output, 4);
+        whole_numbers(&g, values);
+        small_whole_fill(input, q.n_input, 100);
+        small_whole_fill(dy, q.n_output, 101);
+        q.values = values;
+        q.input = input;
+        q.grad_output = dy;
+        compare(&q, 0);
+        q.how.folding = NN_FOLD_ALWAYS;
+        compare(&q, 0);
+        free(values);
+        free(input);
+        free(dy);
+        nn_graph_release(&g);
+    }
 }
 
 int main(void)
 {
     enum { N = sizeof CASES / sizeof *CASES };
-    struct CMUnitTest tests[N + 1];
+    struct CMUnitTest tests[N + 2];
     nn_threads(2);
     tests[N] = (struct CMUnitTest)cmocka_unit_test(test_whole_unet);
+    tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(test_bf16_exact);
     for (int i = 0; i < N; i++)
         tests[i] = (struct CMUnitTest){
             .name = CASES[i].name, .test_func = test_graph, .initial_state = (void *)(uintptr_t)&CASES[i]};

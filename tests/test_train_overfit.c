@@ -16,9 +16,8 @@
 
 enum { IMAGES = 6, SIZE = 64, STEPS = 120 };
 
-static void test_six_images_by_heart(void **state)
+static void learn_by_heart(bool bf16)
 {
-    (void)state;
     const struct nn_backend *nn = &nn_backend_onednn;
     struct nn_graph g = NN_GRAPH_INIT;
     struct nn_exec x = NN_EXEC_INIT;
@@ -33,7 +32,8 @@ static void test_six_images_by_heart(void **state)
     struct optim o = {.kind = OPTIM_ADAM, .learning_rate = .001, .graph = &g};
     nn_graph_init_values(&g, values, 1);
     optim_init(&o);
-    assert_true(nn_exec_init(&x, nn, &g, &(struct nn_compile){.batch = IMAGES, .mode = NN_TRAIN}, &err));
+    assert_true(nn_exec_init(&x, nn, &g,
+                             &(struct nn_compile){.batch = IMAGES, .mode = NN_TRAIN, .bf16 = bf16}, &err));
     struct image image = IMAGE_INIT, mask = IMAGE_INIT;
     for (size_t i = 0; i < IMAGES; i++) {
         assert_true(image_new(&image, SIZE, SIZE, 1, IMAGE_U16, &err) &&
@@ -70,9 +70,24 @@ static void test_six_images_by_heart(void **state)
     free(grads);
 }
 
+static void test_six_images_by_heart(void **state)
+{
+    (void)state;
+    learn_by_heart(false);
+}
+
+static void test_six_images_by_heart_in_bf16(void **state)
+{
+    (void)state;
+    if (!nn_has_bf16())
+        skip();
+    learn_by_heart(true);
+}
+
 int main(void)
 {
     nn_threads(1); /* on a busy machine threads that wait for each other take minutes */
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_six_images_by_heart)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_six_images_by_heart),
+                                       cmocka_unit_test(test_six_images_by_heart_in_bf16)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

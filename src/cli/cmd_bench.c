@@ -81,6 +81,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'e':
         a->job.exact = true;
         return 0;
+    case 'f':
+        a->job.bf16 = true;
+        return 0;
     case 'h':
         a->job.held = true;
         return 0;
@@ -110,7 +113,8 @@ static const struct argp_option OPTIONS[] = {
     {"train-only", 't', NULL, 0, "no inference", 0},
     {"infer-only", 'i', NULL, 0, "no training", 0},
     {"layers", 'l', NULL, 0, "the time of every part of a step too, longest first", 0},
-    {"exact", 'e', NULL, 0, "neither Winograd nor folding, as training with --exact", 0},
+    {"exact", 'e', NULL, 0, "neither Winograd nor folding nor bf16, as training with --exact", 0},
+    {"bf16", 'f', NULL, 0, "training in bf16, as training with --bf16; inference stays in float", 0},
     {"held", 'h', NULL, 0, "one batch held in memory instead of augmented ones made beside the steps", 0},
     {"cpu-time", 'u', NULL, 0,
      "processor time of all threads instead of the clock's: with --threads 1 on a machine that others use",
@@ -208,12 +212,17 @@ int cmd_bench(int argc, char **argv)
         return CLI_USAGE;
     nn_threads(a.threads);
     nn_machine(machine);
-    double peak = nn_peak();
-    if (!a.csv)
-        printf("%s\npeak, a product of large matrices: %.0f GFLOP/s\n%s, %d images of %d x %d, median of %d "
-               "steps\n",
-               machine, peak * 1e-9, a.job.model->title, a.job.batch, a.job.size, a.job.size, a.job.steps);
-    if ((a.train && !run_mode(&a, NN_TRAIN, peak, &err)) || (a.infer && !run_mode(&a, NN_INFER, peak, &err)))
+    bool bf16 = a.job.bf16 && !a.job.exact;
+    double peak = nn_peak(false), train_peak = bf16 ? nn_peak(true) : peak;
+    if (!a.csv) {
+        printf("%s\npeak, a product of large matrices: %.0f GFLOP/s\n", machine, peak * 1e-9);
+        if (bf16)
+            printf("the same in bf16: %.0f GFLOP/s\n", train_peak * 1e-9);
+        printf("%s, %d images of %d x %d, median of %d steps\n", a.job.model->title, a.job.batch, a.job.size,
+               a.job.size, a.job.steps);
+    }
+    if ((a.train && !run_mode(&a, NN_TRAIN, train_peak, &err)) ||
+        (a.infer && !run_mode(&a, NN_INFER, peak, &err)))
         return cli_fail(&err);
     if (!a.csv)
         printf("memory of the whole program at most: %.0f MB\n", peak_memory_mb());

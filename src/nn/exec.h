@@ -29,6 +29,9 @@ struct nn_compile {
     int batch; /* items a run, >= 1 */
     enum nn_mode mode;
     bool direct; /* no Winograd and no other reordering of sums: for exact tests */
+    bool bf16;   /* activations and the factors of products in bf16 (8 bits of mantissa), everything that is
+                    added up and the network's numbers in float: faster where the processor has instructions
+                    for it (nn_has_bf16), else refused. "ref" takes no notice */
     enum nn_folding folding;
     struct nn_choices *choices; /* of implementations; may grow (nn/choice.h). NULL: a rule by shape chooses.
                                    A function of the shapes and of these alone */
@@ -97,6 +100,9 @@ struct nn_exec {
 bool nn_exec_init(struct nn_exec *x, const struct nn_backend *b, const struct nn_graph *g,
                   const struct nn_compile *how, struct err *err);
 void nn_exec_release(struct nn_exec *x);
+
+/* Does this processor multiply bf16 numbers (AVX-512 BF16, AMX)? */
+bool nn_has_bf16(void);
 
 /* Threads for all backends (OpenMP); 0 means every core this process may use. Call before the first compile.
  */

@@ -21,6 +21,11 @@ struct onednn_view onednn_buffer(struct onednn *o, enum onednn_pool pool, size_t
     return (struct onednn_view){.pool = pool, .buffer = (int)b->count++, .item = item};
 }
 
+bool onednn_is_bf16(const struct onednn *o, int block)
+{
+    return o->how.bf16 && block > 1;
+}
+
 struct onednn_step *onednn_step(struct onednn *o, nn_id node, const char *what)
 {
     o->step = mem_grow(o->step, (size_t)o->n_steps + 1, sizeof *o->step);
@@ -74,12 +79,12 @@ struct onednn_fill *onednn_fill(struct onednn *o, const struct nn_slot *slot, st
 
 /* ---- from views to addresses ---- */
 
-static float *address(const struct onednn *o, struct onednn_view v)
+static void *address(const struct onednn *o, struct onednn_view v)
 {
     if (v.buffer < 0)
         return NULL;
     const struct onednn_buffers *p = &o->pool[v.pool];
-    return (float *)(void *)(p->base + p->buffer[v.buffer].offset) + v.offset;
+    return p->base + p->buffer[v.buffer].offset + v.offset * (v.bf16 ? sizeof(uint16_t) : sizeof(float));
 }
 
 /* A buffer made but never used takes no room. */
@@ -119,7 +124,8 @@ static bool resolve(struct onednn *o, struct err *err)
     for (int i = 0; i < o->n_steps; i++) {
         struct onednn_job *j = &o->step[i].job;
         for (int k = 0; k < AT_COUNT; k++)
-            j->at[k] = (struct onednn_span){address(o, j->view[k]), j->view[k].item};
+            j->at[k] = (struct onednn_span){address(o, j->view[k]), j->view[k].item, j->view[k].pixel,
+                                            j->view[k].bf16};
     }
     for (int i = 0; i < o->n_memories; i++)
         if (!o->memory[i].slot &&
@@ -162,10 +168,22 @@ static void onednn_free(void *self)
     free(o);
 }
 
+static bool has_isa(dnnl_cpu_isa_t isa)
+{
+    return (dnnl_get_effective_cpu_isa() & isa) == isa;
+}
+
+bool nn_has_bf16(void)
+{
+    return has_isa(dnnl_cpu_isa_avx512_core_bf16);
+}
+
 static bool start_library(struct onednn *o, struct err *err)
 {
-    bool wide = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+    bool wide = has_isa(dnnl_cpu_isa_avx512_core);
     o->block = wide ? 16 : 8;
+    if (o->how.bf16 && !nn_has_bf16())
+        return err_set(err, ERR_INPUT, "this processor has no bf16 instructions (AVX-512 BF16 or AMX)");
     if (dnnl_engine_create(&o->engine, dnnl_cpu, 0) == dnnl_success &&
         dnnl_stream_create(&o->stream, o->engine, dnnl_stream_default_flags) == dnnl_success &&
         dnnl_primitive_attr_create(&o->attr) == dnnl_success &&

@@ -8,7 +8,9 @@
  *
  * Layout of a tensor [n, c, h, w]: where c is a multiple of the machine's vector (16 floats with AVX-512,
  * else 8) it is [n, c / block, h, w, block], oneDNN's nChw16c; any other tensor is row-major, which is block
- * = 1. */
+ * = 1. With nn_compile.bf16 the tensors of the first kind hold bf16 numbers as [n, h, w, c], oneDNN's nhwc,
+ * the only layout its tile instructions (AMX) read; the others, the network's numbers, their gradients, sums
+ * and statistics stay floats. */
 #ifndef CLEARMASS_NN_ONEDNN_H
 #define CLEARMASS_NN_ONEDNN_H
 
@@ -19,21 +21,24 @@
 
 enum onednn_pool { POOL_RUN, POOL_KEEP, POOL_COUNT };
 
-/* Part of a buffer, before addresses are known. Items may lie further apart than their size: a tensor inside
- * a concatenation. */
+/* Part of a buffer, before addresses are known, in numbers: floats, or bf16. Items, and pixels of bf16
+ * tensors, may lie further apart than their size: a tensor inside a concatenation. */
 struct onednn_view {
     enum onednn_pool pool;
     int buffer;    /* -1: none */
-    size_t offset; /* floats to the first item */
-    size_t item;   /* floats from one item to the next */
+    size_t offset; /* to the first item */
+    size_t item;   /* from one item to the next */
+    size_t pixel;  /* from one pixel to the next */
+    bool bf16;
 };
 
 #define ONEDNN_NO_VIEW ((struct onednn_view){.buffer = -1})
 
 /* The same once addresses are known; at is NULL for none. */
 struct onednn_span {
-    float *at;
-    size_t item;
+    void *at;
+    size_t item, pixel;
+    bool bf16;
 };
 
 /* What a kernel's job points to. */
@@ -69,6 +74,7 @@ struct onednn_job {
     nn_id node;
     int batch;
     int block, block_out;        /* of input and output; they differ only in a repack */
+    bool bf16;                   /* tensors are, but for those of a repack, which say for themselves */
     struct nn_shape in, out;     /* of the layer, whatever the direction */
     int channel_in, channel_out; /* first channels of a repack of `channels` */
     int channels;
@@ -157,6 +163,8 @@ struct onednn {
 
 /* onednn.c: buffers and steps, used while compiling. */
 struct onednn_view onednn_buffer(struct onednn *o, enum onednn_pool pool, size_t bytes, size_t item);
+/* Is a tensor of that block made of bf16 numbers? */
+bool onednn_is_bf16(const struct onednn *o, int block);
 /* A new step; the pointer is good until the next one. */
 struct onednn_step *onednn_step(struct onednn *o, nn_id node, const char *what);
 /* The newest step uses a view, which so lives until then. */

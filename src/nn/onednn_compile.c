@@ -214,14 +214,20 @@ static void find_places(struct onednn_lowering *l)
 
 struct onednn_view onednn_new_tensor(struct onednn_lowering *l, nn_id x)
 {
-    size_t item = nn_shape_size(onednn_shape(l, x));
-    return onednn_buffer(l->o, POOL_RUN, (size_t)l->o->how.batch * item * sizeof(float), item);
+    struct nn_shape s = onednn_shape(l, x);
+    int block = onednn_block(l, x);
+    bool bf16 = onednn_is_bf16(l->o, block);
+    size_t item = nn_shape_size(s), size = bf16 ? sizeof(uint16_t) : sizeof(float);
+    struct onednn_view v = onednn_buffer(l->o, POOL_RUN, (size_t)l->o->how.batch * item * size, item);
+    v.pixel = (size_t)(bf16 ? s.c : block);
+    v.bf16 = bf16;
+    return v;
 }
 
 struct onednn_view onednn_part(const struct onednn_lowering *l, nn_id x, struct onednn_view whole)
 {
     struct nn_shape s = onednn_shape(l, x);
-    whole.offset += (size_t)l->t[x].channel * (size_t)s.h * (size_t)s.w;
+    whole.offset += (size_t)l->t[x].channel * (whole.bf16 ? 1 : (size_t)s.h * (size_t)s.w);
     return whole;
 }
 
@@ -304,9 +310,12 @@ static void lower_output(struct onednn_lowering *l)
     nn_id last = l->same[l->g->n_nodes - 1];
     struct onednn_unit as_unit = {.id = last, .in = {last, -1}, .n_in = 1, .out = last};
     l->o->output = onednn_value(l, last);
-    if (onednn_block(l, last) == 1 || (onednn_shape(l, last).h == 1 && onednn_shape(l, last).w == 1))
+    bool pixel = onednn_shape(l, last).h == 1 && onednn_shape(l, last).w == 1;
+    if (!l->o->output.bf16 && (onednn_block(l, last) == 1 || pixel))
         return;
-    struct onednn_view plain = onednn_new_tensor(l, last);
+    size_t item = nn_shape_size(onednn_shape(l, last));
+    struct onednn_view plain =
+        onednn_buffer(l->o, POOL_RUN, (size_t)l->o->how.batch * item * sizeof(float), item);
     struct onednn_step *s = onednn_kernel_step(l, &as_unit, "output", onednn_repack);
     s->job.block_out = 1;
     s->job.channels = s->job.in.c;

@@ -202,8 +202,8 @@ bool onednn_fold_pays(struct onednn_lowering *l, nn_id conv)
     char what[NN_CHOICE_WHAT];
     if (how->folding != NN_FOLD_AUTO || how->direct)
         return how->folding == NN_FOLD_ALWAYS;
-    snprintf(what, sizeof what, "fold %s %dx[%d+%d,%d,%d] to %d", how->mode == NN_TRAIN ? "train" : "infer",
-             how->batch, x.c, onednn_shape(l, conv - 1).c - x.c, y.h, y.w, y.c);
+    snprintf(what, sizeof what, "fold %s %dx[%d+%d,%d,%d] to %d%s", how->mode == NN_TRAIN ? "train" : "infer",
+             how->batch, x.c, onednn_shape(l, conv - 1).c - x.c, y.h, y.w, y.c, how->bf16 ? " bf16" : "");
     const char *known = how->choices ? nn_choices_get(how->choices, what) : NULL;
     if (known)
         return !strcmp(known, "folded");

@@ -1,81 +1,126 @@
-/* The layers that only move numbers: all limited by memory, all on [n, c / block, h, w, block]. */
-#include "nn/onednn.h"
+/* The layers that only move numbers: all limited by memory, on [n, c / block, h, w, block] or, in bf16, on
+ * [n, h, w, c]. */
+#include "nn/onednn_lanes.h"
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
-#define FOR_WIDTH(j, f, ...)                                                                                 \
-    ((j)->block == 16 ? f(__VA_ARGS__, 16) : (j)->block == 8 ? f(__VA_ARGS__, 8) : f(__VA_ARGS__, 1))
-#define INLINE static inline __attribute__((always_inline))
-
-static size_t area(struct nn_shape s)
-{
-    return (size_t)s.h * (size_t)s.w;
-}
+enum { MAX_LANES = 16 };
 
 /* Image n of what a role points to, or NULL. */
-static float *image_at(const struct onednn_job *j, enum onednn_role role, int n)
+static void *image_at(const struct onednn_job *j, enum onednn_role role, int n)
 {
-    return j->at[role].at ? j->at[role].at + (size_t)n * j->at[role].item : NULL;
+    const struct onednn_span *t = &j->at[role];
+    return t->at ? (char *)t->at + (size_t)n * t->item * number_size(t->bf16) : NULL;
 }
 
-/* Channel block of an image of shape s. */
-static float *plane_at(const struct onednn_job *j, enum onednn_role role, struct nn_shape s, int n, int block)
+/* Every row of every channel block of every image, in the order in which a tensor lies in memory. */
+static void each_row(const struct onednn_job *j, int rows,
+                     void (*f)(const struct onednn_job *j, int n, int block, int row))
 {
-    float *image = image_at(j, role, n);
-    return image ? image + (size_t)block * area(s) * (size_t)j->block : NULL;
+    int blocks = j->in.c / j->block, outer = j->bf16 ? rows : blocks, inner = j->bf16 ? blocks : rows;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int n = 0; n < j->batch; n++)
+        for (int i = 0; i < outer; i++)
+            for (int k = 0; k < inner; k++)
+                f(j, n, j->bf16 ? k : i, j->bf16 ? i : k);
 }
 
 /* ---- repack: between layouts, from one tensor into a part of another ---- */
 
 struct strided { /* one channel of one image */
-    float *at;
+    void *at;
     size_t step;
+    bool bf16;
 };
 
-/* Floats from the begin of an image to the first pixel of channel c. */
-static size_t channel_offset(struct nn_shape s, int block, int c)
+/* Numbers from the begin of an image to the first pixel of channel c. */
+static size_t channel_offset(struct nn_shape s, int block, bool bf16, int c)
 {
-    return (size_t)(c / block) * area(s) * (size_t)block + (size_t)(c % block);
+    return bf16 ? (size_t)c : (size_t)(c / block) * plane_area(s) * (size_t)block + (size_t)(c % block);
 }
 
-static struct strided channel_of(float *image, struct nn_shape s, int block, int c)
+/* t: of the image's numbers. */
+static struct strided channel_of(struct onednn_span t, struct nn_shape s, int block, int c)
 {
-    return (struct strided){image + channel_offset(s, block, c), (size_t)block};
+    size_t offset = channel_offset(s, block, t.bf16, c);
+    return (struct strided){(char *)t.at + offset * number_size(t.bf16), t.bf16 ? t.pixel : (size_t)block,
+                            t.bf16};
+}
+
+INLINE void copy_numbers(struct strided to, struct strided from, const struct strided *base, size_t n,
+                         bool to_bf16, bool from_bf16)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = number_get(from.at, i * from.step, from_bf16);
+        number_put(to.at, i * to.step, base ? v + number_get(base->at, i * base->step, to_bf16) : v, to_bf16);
+    }
 }
 
 static void copy_strided(struct strided to, struct strided from, const struct strided *base, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        to.at[i * to.step] = from.at[i * from.step] + (base ? base->at[i * base->step] : 0);
+    if (to.bf16)
+        copy_numbers(to, from, base, n, true, false);
+    else if (from.bf16)
+        copy_numbers(to, from, base, n, false, true);
+    else
+        copy_numbers(to, from, base, n, false, false);
 }
 
 /* Both sides keep whole channel blocks: they are copied as they lie. */
-static bool keeps_blocks(const struct onednn_job *j)
+static bool keeps_blocks(const struct onednn_job *j, bool bf16)
 {
-    return j->block == j->block_out && (j->channel_in | j->channel_out | j->channels) % j->block == 0;
+    return !bf16 && j->block == j->block_out &&
+           (j->channel_in | j->channel_out | j->channels) % j->block == 0;
+}
+
+static struct onednn_span image_of(struct onednn_span t, int n)
+{
+    if (t.at)
+        t.at = (char *)t.at + (size_t)n * t.item * number_size(t.bf16);
+    return t;
+}
+
+/* Between bf16 tensors the channels of a pixel lie side by side. */
+static void repack_pixels(const struct onednn_job *j, struct onednn_span from, struct onednn_span to,
+                          struct onednn_span base)
+{
+    struct strided a = channel_of(from, j->in, j->block, j->channel_in),
+                   y = channel_of(to, j->out, j->block_out, j->channel_out), b = a;
+    if (base.at)
+        b = channel_of(base, j->out, j->block_out, j->channel_out);
+    const uint16_t *in = a.at, *more = b.at;
+    uint16_t *out = y.at;
+    for (size_t p = 0; p < plane_area(j->in); p++, in += a.step, out += y.step, more += b.step)
+        for (int c = 0; c < j->channels; c++)
+            number_put(out, (size_t)c,
+                       number_get(in, (size_t)c, true) + (base.at ? number_get(more, (size_t)c, true) : 0),
+                       true);
 }
 
 /* channels [channel_in, + channels) of `from`, laid out with block, to [channel_out, ...) of `to`, laid out
  * with block_out. BASE, where given, is laid out as `to` and added. */
-static void repack(const struct onednn_job *j, const float *from, size_t from_item, struct onednn_span to)
+static void repack(const struct onednn_job *j, struct onednn_span from, struct onednn_span to)
 {
-    int together = keeps_blocks(j) ? j->block : 1;
+    bool bf16 = from.bf16 || to.bf16;
+    int together = keeps_blocks(j, bf16) ? j->block : 1, each = from.bf16 && to.bf16 ? j->channels : together;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int n = 0; n < j->batch; n++) {
-        for (int c = 0; c < j->channels; c += together) {
-            float *source = (float *)(uintptr_t)(from + (size_t)n * from_item),
-                  *base = image_at(j, AT_BASE, n);
-            struct strided a = channel_of(source, j->in, j->block, j->channel_in + c);
-            struct strided y =
-                channel_of(to.at + (size_t)n * to.item, j->out, j->block_out, j->channel_out + c);
-            struct strided b = {NULL, 1};
-            if (base)
+        for (int c = 0; c < j->channels; c += each) {
+            struct onednn_span source = image_of(from, n), target = image_of(to, n),
+                               base = image_of(j->at[AT_BASE], n);
+            if (from.bf16 && to.bf16) {
+                repack_pixels(j, source, target, base);
+                continue;
+            }
+            struct strided a = channel_of(source, j->in, j->block, j->channel_in + c),
+                           y = channel_of(target, j->out, j->block_out, j->channel_out + c),
+                           b = {NULL, 1, false};
+            if (base.at)
                 b = channel_of(base, j->out, j->block_out, j->channel_out + c);
             if (together > 1)
                 a.step = b.step = y.step = 1;
-            copy_strided(y, a, base ? &b : NULL, area(j->in) * (size_t)together);
+            copy_strided(y, a, base.at ? &b : NULL, plane_area(j->in) * (size_t)together);
         }
     }
 }
@@ -83,115 +128,160 @@ static void repack(const struct onednn_job *j, const float *from, size_t from_it
 void onednn_repack(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-    repack(j, j->at[AT_X].at, j->at[AT_X].item, j->at[AT_Y]);
+    repack(j, j->at[AT_X], j->at[AT_Y]);
 }
 
 /* The caller's row-major input to Y. */
 void onednn_import(const struct onednn_job *j, const struct onednn_run *r)
 {
-    repack(j, r->input, nn_shape_size(j->in), j->at[AT_Y]);
+    void *at = (void *)(uintptr_t)r->input; /* only read */
+    repack(j, (struct onednn_span){at, nn_shape_size(j->in), 1, false}, j->at[AT_Y]);
 }
 
 /* The caller's row-major gradient of the output to Y. */
 void onednn_import_grad(const struct onednn_job *j, const struct onednn_run *r)
 {
-    repack(j, r->grad_output, nn_shape_size(j->in), j->at[AT_Y]);
+    void *at = (void *)(uintptr_t)r->grad_output; /* only read */
+    repack(j, (struct onednn_span){at, nn_shape_size(j->in), 1, false}, j->at[AT_Y]);
 }
 
 /* X to the caller's row-major gradient of the input, where one is wanted. */
 void onednn_export_grad(const struct onednn_job *j, const struct onednn_run *r)
 {
     if (r->grad_input)
-        repack(j, j->at[AT_X].at, j->at[AT_X].item,
-               (struct onednn_span){r->grad_input, nn_shape_size(j->out)});
+        repack(j, j->at[AT_X], (struct onednn_span){r->grad_input, nn_shape_size(j->out), 1, false});
 }
 
 /* ---- one number in, one number out ---- */
 
-enum { CHUNK = 1 << 14 }; /* floats a thread takes at a time */
+enum { CHUNK = 1 << 14 }; /* numbers a thread takes at a time */
 
-/* The same stretch of an image for every role. */
+/* The same numbers of an image for every role. */
 struct stretch {
+    const struct onednn_job *j;
     int image;
     size_t first, count;
+    bool apart; /* one pixel, and not all roles have the next one after it */
 };
 
-static int stretches(const struct onednn_job *j)
+/* Does the next pixel of a role follow at once? */
+static bool is_dense(const struct onednn_job *j, enum onednn_role role)
 {
-    return (int)((nn_shape_size(j->in) + CHUNK - 1) / CHUNK);
+    return !j->at[role].at || !j->at[role].bf16 || j->at[role].pixel == (size_t)j->in.c;
 }
 
-static struct stretch stretch_at(const struct onednn_job *j, int i)
+static bool all_dense(const struct onednn_job *j)
 {
-    struct stretch s = {.image = i / stretches(j), .first = (size_t)(i % stretches(j)) * CHUNK};
-    size_t left = nn_shape_size(j->in) - s.first;
-    s.count = left < CHUNK ? left : CHUNK;
-    return s;
+    static const enum onednn_role ROLES[] = {AT_X, AT_X2, AT_Y, AT_DY, AT_DX, AT_BASE};
+    for (size_t i = 0; i < sizeof ROLES / sizeof *ROLES; i++)
+        if (!is_dense(j, ROLES[i]))
+            return false;
+    return true;
 }
 
-static float *stretch_data(const struct onednn_job *j, enum onednn_role role, struct stretch s)
+static void *stretch_data(const struct stretch *s, enum onednn_role role)
 {
-    float *image = image_at(j, role, s.image);
-    return image ? image + s.first : NULL;
+    const struct onednn_span *t = &s->j->at[role];
+    size_t offset = s->apart ? s->first / (size_t)s->j->in.c * t->pixel : s->first;
+    void *image = image_at(s->j, role, s->image);
+    return image ? (char *)image + offset * number_size(t->bf16) : NULL;
+}
+
+static void each_stretch(const struct onednn_job *j, void (*f)(const struct stretch *s))
+{
+    size_t size = nn_shape_size(j->in), chunk = all_dense(j) ? CHUNK : (size_t)j->in.c;
+    int count = (int)((size + chunk - 1) / chunk);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < j->batch * count; i++) {
+        struct stretch s = {
+            .j = j, .image = i / count, .first = (size_t)(i % count) * chunk, .apart = !all_dense(j)};
+        s.count = size - s.first < chunk ? size - s.first : chunk;
+        f(&s);
+    }
 }
 
 /* Y = X + X2 (or X alone), through a ReLU where relu is set. */
-static void sum_stretch(const struct onednn_job *j, struct stretch s)
+INLINE void sum_numbers(const struct stretch *s, bool bf16)
 {
-    const float *a = stretch_data(j, AT_X, s), *b = stretch_data(j, AT_X2, s);
-    float *y = stretch_data(j, AT_Y, s);
-    if (!b && !j->relu) {
-        memcpy(y, a, s.count * sizeof *y);
-        return;
-    }
+    const void *a = stretch_data(s, AT_X), *b = stretch_data(s, AT_X2);
+    void *y = stretch_data(s, AT_Y);
+    bool relu = s->j->relu;
 #pragma omp simd
-    for (size_t i = 0; i < s.count; i++) {
-        float v = b ? a[i] + b[i] : a[i];
-        y[i] = j->relu && !(v > 0) ? 0 : v;
+    for (size_t i = 0; i < s->count; i++) {
+        float v = number_get(a, i, bf16);
+        v += b ? number_get(b, i, bf16) : 0;
+        number_put(y, i, relu && !(v > 0) ? 0 : v, bf16);
     }
+}
+
+static void sum_stretch(const struct stretch *s)
+{
+    bool copy = !s->j->at[AT_X2].at && !s->j->relu;
+    if (copy)
+        memcpy(stretch_data(s, AT_Y), stretch_data(s, AT_X), s->count * number_size(s->j->bf16));
+    else if (s->j->bf16)
+        sum_numbers(s, true);
+    else
+        sum_numbers(s, false);
 }
 
 void onednn_sum(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < j->batch * stretches(j); i++)
-        sum_stretch(j, stretch_at(j, i));
+    each_stretch(j, sum_stretch);
 }
 
-static void relu_back_stretch(const struct onednn_job *j, struct stretch s)
+INLINE void relu_back_numbers(const struct stretch *s, bool bf16)
 {
-    const float *y = stretch_data(j, AT_Y, s), *dy = stretch_data(j, AT_DY, s),
-                *base = stretch_data(j, AT_BASE, s);
-    float *dx = stretch_data(j, AT_DX, s);
+    const void *y = stretch_data(s, AT_Y), *dy = stretch_data(s, AT_DY), *base = stretch_data(s, AT_BASE);
+    void *dx = stretch_data(s, AT_DX);
 #pragma omp simd
-    for (size_t i = 0; i < s.count; i++) {
-        float v = dy[i];
-        v = y[i] > 0 ? v : 0;
-        dx[i] = base ? v + base[i] : v;
+    for (size_t i = 0; i < s->count; i++) {
+        float v = number_get(dy, i, bf16);
+        v = number_get(y, i, bf16) > 0 ? v : 0;
+        number_put(dx, i, base ? v + number_get(base, i, bf16) : v, bf16);
     }
+}
+
+static void relu_back_stretch(const struct stretch *s)
+{
+    if (s->j->bf16)
+        relu_back_numbers(s, true);
+    else
+        relu_back_numbers(s, false);
 }
 
 /* DX = BASE + DY where Y > 0. */
 void onednn_relu_backward(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < j->batch * stretches(j); i++)
-        relu_back_stretch(j, stretch_at(j, i));
+    each_stretch(j, relu_back_stretch);
+}
+
+static void sigmoid_stretch(const struct stretch *s)
+{
+    const void *x = stretch_data(s, AT_X);
+    void *y = stretch_data(s, AT_Y);
+    bool bf16 = s->j->bf16;
+    for (size_t k = 0; k < s->count; k++)
+        number_put(y, k, (float)(1 / (1 + exp(-(double)number_get(x, k, bf16)))), bf16);
 }
 
 /* In double: the smallest values are summed by a score and must not be flushed to zero. */
 void onednn_sigmoid(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < j->batch * stretches(j); i++) {
-        struct stretch s = stretch_at(j, i);
-        const float *x = stretch_data(j, AT_X, s);
-        float *y = stretch_data(j, AT_Y, s);
-        for (size_t k = 0; k < s.count; k++)
-            y[k] = (float)(1 / (1 + exp(-(double)x[k])));
+    each_stretch(j, sigmoid_stretch);
+}
+
+static void sigmoid_back_stretch(const struct stretch *s)
+{
+    const void *y = stretch_data(s, AT_Y), *dy = stretch_data(s, AT_DY), *base = stretch_data(s, AT_BASE);
+    void *dx = stretch_data(s, AT_DX);
+    bool bf16 = s->j->bf16;
+    for (size_t k = 0; k < s->count; k++) {
+        float p = number_get(y, k, bf16), d = number_get(dy, k, bf16) * p * (1 - p);
+        number_put(dx, k, d + (base ? number_get(base, k, bf16) : 0), bf16);
     }
 }
 
@@ -199,32 +289,42 @@ void onednn_sigmoid(const struct onednn_job *j, const struct onednn_run *r)
 void onednn_sigmoid_backward(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < j->batch * stretches(j); i++) {
-        struct stretch s = stretch_at(j, i);
-        const float *y = stretch_data(j, AT_Y, s), *dy = stretch_data(j, AT_DY, s);
-        const float *base = stretch_data(j, AT_BASE, s);
-        float *dx = stretch_data(j, AT_DX, s);
-        for (size_t k = 0; k < s.count; k++)
-            dx[k] = dy[k] * y[k] * (1 - y[k]) + (base ? base[k] : 0);
-    }
+    each_stretch(j, sigmoid_back_stretch);
 }
 
 /* ---- softmax over channels ---- */
 
+/* Channel c of a pixel. */
+static struct strided softmax_at(const struct onednn_job *j, enum onednn_role role, int n, size_t pixel,
+                                 int c)
+{
+    struct strided s = channel_of(image_of(j->at[role], n), j->in, j->block, c);
+    s.at = (char *)s.at + pixel * s.step * number_size(s.bf16);
+    return s;
+}
+
+static double softmax_get(const struct onednn_job *j, enum onednn_role role, int n, size_t pixel, int c)
+{
+    struct strided s = softmax_at(j, role, n, pixel, c);
+    return (double)number_get(s.at, 0, s.bf16);
+}
+
+static void softmax_put(const struct onednn_job *j, enum onednn_role role, int n, size_t pixel, int c,
+                        double v)
+{
+    struct strided s = softmax_at(j, role, n, pixel, c);
+    number_put(s.at, 0, (float)v, s.bf16);
+}
+
 static void softmax_pixel(const struct onednn_job *j, int n, size_t pixel)
 {
-    const float *x = image_at(j, AT_X, n) + pixel * (size_t)j->block;
-    float *y = image_at(j, AT_Y, n) + pixel * (size_t)j->block;
     double top = -INFINITY, sum = 0;
     for (int c = 0; c < j->in.c; c++)
-        top = fmax(top, (double)x[channel_offset(j->in, j->block, c)]);
+        top = fmax(top, softmax_get(j, AT_X, n, pixel, c));
     for (int c = 0; c < j->in.c; c++)
-        sum += exp((double)x[channel_offset(j->in, j->block, c)] - top);
-    for (int c = 0; c < j->in.c; c++) {
-        size_t i = channel_offset(j->in, j->block, c);
-        y[i] = (float)(exp((double)x[i] - top) / sum);
-    }
+        sum += exp(softmax_get(j, AT_X, n, pixel, c) - top);
+    for (int c = 0; c < j->in.c; c++)
+        softmax_put(j, AT_Y, n, pixel, c, exp(softmax_get(j, AT_X, n, pixel, c) - top) / sum);
 }
 
 void onednn_softmax(const struct onednn_job *j, const struct onednn_run *r)
@@ -232,24 +332,19 @@ void onednn_softmax(const struct onednn_job *j, const struct onednn_run *r)
     (void)r;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int n = 0; n < j->batch; n++)
-        for (size_t p = 0; p < area(j->in); p++)
+        for (size_t p = 0; p < plane_area(j->in); p++)
             softmax_pixel(j, n, p);
 }
 
 static void softmax_back_pixel(const struct onednn_job *j, int n, size_t pixel)
 {
-    size_t first = pixel * (size_t)j->block;
-    const float *y = image_at(j, AT_Y, n) + first, *dy = image_at(j, AT_DY, n) + first;
-    const float *base = image_at(j, AT_BASE, n);
-    float *dx = image_at(j, AT_DX, n) + first;
     double sum = 0;
+    for (int c = 0; c < j->in.c; c++)
+        sum += softmax_get(j, AT_Y, n, pixel, c) * softmax_get(j, AT_DY, n, pixel, c);
     for (int c = 0; c < j->in.c; c++) {
-        size_t i = channel_offset(j->in, j->block, c);
-        sum += (double)y[i] * (double)dy[i];
-    }
-    for (int c = 0; c < j->in.c; c++) {
-        size_t i = channel_offset(j->in, j->block, c);
-        dx[i] = (float)((double)y[i] * ((double)dy[i] - sum)) + (base ? base[first + i] : 0);
+        float dx = (float)(softmax_get(j, AT_Y, n, pixel, c) * (softmax_get(j, AT_DY, n, pixel, c) - sum));
+        float base = j->at[AT_BASE].at ? (float)softmax_get(j, AT_BASE, n, pixel, c) : 0;
+        softmax_put(j, AT_DX, n, pixel, c, (double)(dx + base));
     }
 }
 
@@ -259,219 +354,255 @@ void onednn_softmax_backward(const struct onednn_job *j, const struct onednn_run
     (void)r;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int n = 0; n < j->batch; n++)
-        for (size_t p = 0; p < area(j->in); p++)
+        for (size_t p = 0; p < plane_area(j->in); p++)
             softmax_back_pixel(j, n, p);
 }
 
 /* ---- max pooling ---- */
 
-static unsigned char *index_plane(const struct onednn_job *j, int n, int block)
+/* Bytes laid out as the output's numbers, or NULL. */
+static struct lanes index_at(const struct onednn_job *j, int n, int block, int row)
 {
-    unsigned char *at = (unsigned char *)j->at[AT_INDEX].at;
-    size_t image = nn_shape_size(j->out), plane = area(j->out) * (size_t)j->block;
-    return at ? at + (size_t)n * image + (size_t)block * plane : NULL;
+    char *at = j->at[AT_INDEX].at;
+    size_t pixel = (size_t)(j->bf16 ? j->in.c : j->block),
+           plane = (size_t)j->block * (j->bf16 ? 1 : plane_area(j->out));
+    size_t offset =
+        (size_t)n * nn_shape_size(j->out) + (size_t)block * plane + (size_t)row * (size_t)j->out.w * pixel;
+    return (struct lanes){at ? at + offset : NULL, pixel};
 }
 
-/* The window whose output is at (row, col); places outside the input count as zeros. */
-INLINE void pool_window(const struct onednn_job *j, const float *x, int row, int col, float *restrict y,
-                        unsigned char *restrict index, int width)
+enum { PADDING = 255 }; /* no place of a window */
+
+/* The window whose output is at (row, col). Places outside the input count as zeros, which win no tie. */
+INLINE void pool_window(const struct onednn_job *j, struct lanes x, int row, int col, void *y,
+                        unsigned char *index, int width, bool bf16)
 {
-    static const float zeros[16] = {0};
-    float best[16] = {0};
-    unsigned char place[16] = {0};
+    float best[MAX_LANES];
+    unsigned char place[MAX_LANES];
+    bool padded = false, any = false;
     int kernel = j->pool.kernel, top = row * j->pool.stride - j->pool.pad,
         left = col * j->pool.stride - j->pool.pad;
     for (int k = 0; k < kernel * kernel; k++) {
         int h = top + k / kernel, w = left + k % kernel;
-        bool inside = h >= 0 && h < j->in.h && w >= 0 && w < j->in.w;
-        const float *v = inside ? x + ((size_t)h * (size_t)j->in.w + (size_t)w) * (size_t)width : zeros;
+        if (h < 0 || h >= j->in.h || w < 0 || w >= j->in.w) {
+            padded = true;
+            continue;
+        }
+        size_t at = ((size_t)h * (size_t)j->in.w + (size_t)w) * x.pixel;
 #pragma omp simd
         for (int b = 0; b < width; b++) {
-            bool wins = k == 0 || v[b] > best[b];
-            best[b] = wins ? v[b] : best[b];
+            float v = number_get(x.at, at + (size_t)b, bf16);
+            bool wins = !any || v > best[b];
+            best[b] = wins ? v : best[b];
             place[b] = wins ? (unsigned char)k : place[b];
         }
+        any = true;
     }
-    memcpy(y, best, (size_t)width * sizeof *y);
+    for (int b = 0; b < width; b++) {
+        bool zero = !any || (padded && best[b] < 0);
+        number_put(y, (size_t)b, zero ? 0 : best[b], bf16);
+        place[b] = zero ? PADDING : place[b];
+    }
     if (index)
         memcpy(index, place, (size_t)width);
 }
 
-INLINE void pool_plane(const struct onednn_job *j, int n, int block, int width)
+INLINE void pool_lanes(const struct onednn_job *j, int n, int block, int row, int width, bool bf16)
 {
-    const float *x = plane_at(j, AT_X, j->in, n, block);
-    float *y = plane_at(j, AT_Y, j->out, n, block);
-    unsigned char *index = index_plane(j, n, block);
-    for (int row = 0; row < j->out.h; row++) {
-        for (int col = 0; col < j->out.w; col++) {
-            size_t at = ((size_t)row * (size_t)j->out.w + (size_t)col) * (size_t)width;
-            pool_window(j, x, row, col, y + at, index ? index + at : NULL, width);
-        }
+    struct lanes x = lanes_at(j, AT_X, j->in, n, block, 0),
+                 y = lanes_at(j, AT_Y, j->out, n, block, (size_t)row * (size_t)j->out.w),
+                 index = index_at(j, n, block, row);
+    for (int col = 0; col < j->out.w; col++) {
+        void *to = (char *)y.at + (size_t)col * y.pixel * number_size(bf16);
+        unsigned char *place = index.at ? (unsigned char *)index.at + (size_t)col * index.pixel : NULL;
+        pool_window(j, x, row, col, to, place, width, bf16);
     }
+}
+
+static void pool_row(const struct onednn_job *j, int n, int block, int row)
+{
+    FOR_LANES(j, pool_lanes, j, n, block, row);
 }
 
 /* Y = largest of each window of X; INDEX (where given) says which place of the window it had, the first of
- * equals. */
+ * equals, or PADDING. */
 void onednn_maxpool(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int n = 0; n < j->batch; n++)
-        for (int block = 0; block < j->in.c / j->block; block++)
-            FOR_WIDTH(j, pool_plane, j, n, block);
+    each_row(j, j->out.h, pool_row);
 }
 
-/* Adds to row `h` of DX what windows of output row `row` send there. */
-INLINE void unpool_row(const struct onednn_job *j, float *dx, const float *dy, const unsigned char *index,
-                       int h, int row, int width)
+/* Windows along one axis that hold position p: [first, end). */
+struct range {
+    int first, end;
+};
+
+static struct range windows_of(const struct nn_pool *p, int position, int count)
 {
-    int kernel = j->pool.kernel, above = h - (row * j->pool.stride - j->pool.pad);
-    for (int col = 0; col < j->out.w; col++) {
-        size_t from = ((size_t)row * (size_t)j->out.w + (size_t)col) * (size_t)width;
-        for (int k = 0; k < kernel; k++) {
-            int w = col * j->pool.stride - j->pool.pad + k, place = above * kernel + k;
-            if (w < 0 || w >= j->in.w)
-                continue;
-            float *to = dx + (size_t)w * (size_t)width;
+    int before = position + p->pad - p->kernel, last = (position + p->pad) / p->stride;
+    return (struct range){before < 0 ? 0 : before / p->stride + 1, last < count ? last + 1 : count};
+}
+
+/* What the windows of output row `row` send to column w of input row h, added to sum. */
+INLINE void unpool_pixel(const struct onednn_job *j, struct lanes dy, struct lanes index, int above, int w,
+                         float *restrict sum, int width, bool bf16)
+{
+    struct range cols = windows_of(&j->pool, w, j->out.w);
+    for (int col = cols.first; col < cols.end; col++) {
+        int place = above * j->pool.kernel + w + j->pool.pad - col * j->pool.stride;
+        const unsigned char *from = (const unsigned char *)index.at + (size_t)col * index.pixel;
 #pragma omp simd
-            for (int b = 0; b < width; b++) {
-                float share = dy[from + (size_t)b];
-                to[b] += index[from + (size_t)b] == place ? share : 0;
-            }
+        for (int b = 0; b < width; b++) {
+            float share = number_get(dy.at, (size_t)col * dy.pixel + (size_t)b, bf16);
+            sum[b] += from[b] == place ? share : 0;
         }
     }
 }
 
-INLINE void unpool_plane(const struct onednn_job *j, int n, int block, int width)
+INLINE void unpool_lanes(const struct onednn_job *j, int n, int block, int h, int width, bool bf16)
 {
-    float *dx = plane_at(j, AT_DX, j->in, n, block);
-    const float *dy = plane_at(j, AT_DY, j->out, n, block), *base = plane_at(j, AT_BASE, j->in, n, block);
-    const unsigned char *index = index_plane(j, n, block);
-    size_t line = (size_t)j->in.w * (size_t)width;
-    for (int h = 0; h < j->in.h; h++) {
-        float *to = dx + (size_t)h * line;
-        if (!base)
-            memset(to, 0, line * sizeof *to);
-        else if (base != dx)
-            memcpy(to, base + (size_t)h * line, line * sizeof *to);
-        int last = (h + j->pool.pad) / j->pool.stride, before = h + j->pool.pad - j->pool.kernel;
-        int first = before < 0 ? 0 : before / j->pool.stride + 1;
-        for (int row = first; row <= last && row < j->out.h; row++)
-            unpool_row(j, to, dy, index, h, row, width);
+    size_t first = (size_t)h * (size_t)j->in.w;
+    struct lanes dx = lanes_at(j, AT_DX, j->in, n, block, first),
+                 base = lanes_at(j, AT_BASE, j->in, n, block, first);
+    struct range rows = windows_of(&j->pool, h, j->out.h);
+    for (int w = 0; w < j->in.w; w++) {
+        float sum[MAX_LANES] = {0};
+        for (int b = 0; b < width && base.at; b++)
+            sum[b] = number_get(base.at, (size_t)w * base.pixel + (size_t)b, bf16);
+        for (int row = rows.first; row < rows.end; row++)
+            unpool_pixel(j, lanes_at(j, AT_DY, j->out, n, block, (size_t)row * (size_t)j->out.w),
+                         index_at(j, n, block, row), h + j->pool.pad - row * j->pool.stride, w, sum, width,
+                         bf16);
+        for (int b = 0; b < width; b++)
+            number_put(dx.at, (size_t)w * dx.pixel + (size_t)b, sum[b], bf16);
     }
+}
+
+static void unpool_row(const struct onednn_job *j, int n, int block, int h)
+{
+    FOR_LANES(j, unpool_lanes, j, n, block, h);
 }
 
 /* DX = BASE + DY where INDEX says it came from. */
 void onednn_maxpool_backward(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int n = 0; n < j->batch; n++)
-        for (int block = 0; block < j->in.c / j->block; block++)
-            FOR_WIDTH(j, unpool_plane, j, n, block);
+    each_row(j, j->in.h, unpool_row);
 }
 
 /* ---- nearest neighbour upsampling ---- */
 
-INLINE void upsample_plane(const struct onednn_job *j, int n, int block, int width)
+INLINE void upsample_lanes(const struct onednn_job *j, int n, int block, int h, int width, bool bf16)
 {
-    const float *x = plane_at(j, AT_X, j->in, n, block);
-    float *y = plane_at(j, AT_Y, j->out, n, block);
-    size_t line = (size_t)j->out.w * (size_t)width;
-    for (int h = 0; h < j->out.h; h++) {
-        float *to = y + (size_t)h * line;
-        if (h % j->factor) {
-            memcpy(to, to - line, line * sizeof *to);
-            continue;
-        }
-        const float *from = x + (size_t)(h / j->factor) * (size_t)j->in.w * (size_t)width;
-        for (int w = 0; w < j->in.w; w++, from += width)
-            for (int k = 0; k < j->factor; k++, to += width)
-                memcpy(to, from, (size_t)width * sizeof *to);
+    struct lanes x = lanes_at(j, AT_X, j->in, n, block, (size_t)h * (size_t)j->in.w);
+    size_t size = number_size(bf16);
+    for (int k = 0; k < j->factor; k++) {
+        size_t row = (size_t)h * (size_t)j->factor + (size_t)k;
+        struct lanes y = lanes_at(j, AT_Y, j->out, n, block, row * (size_t)j->out.w);
+        const char *from = x.at;
+        char *to = y.at;
+        for (int w = 0; w < j->in.w; w++, from += x.pixel * size)
+            for (int i = 0; i < j->factor; i++, to += y.pixel * size)
+                memcpy(to, from, (size_t)width * size);
     }
+}
+
+static void upsample_row(const struct onednn_job *j, int n, int block, int h)
+{
+    FOR_LANES(j, upsample_lanes, j, n, block, h);
 }
 
 /* Y = rows and columns of X repeated. */
 void onednn_upsample(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int n = 0; n < j->batch; n++)
-        for (int block = 0; block < j->in.c / j->block; block++)
-            FOR_WIDTH(j, upsample_plane, j, n, block);
+    each_row(j, j->in.h, upsample_row);
 }
 
 /* One row of DX: factor rows of DY summed, `factor` pixels at a time. */
-INLINE void downsum_row(const struct onednn_job *j, const float *dy, const float *base, float *dx, int width)
+INLINE void downsum_lanes(const struct onednn_job *j, int n, int block, int h, int width, bool bf16)
 {
-    size_t line = (size_t)j->out.w * (size_t)width;
-    for (int w = 0; w < j->in.w; w++, dx += width) {
-        float sum[16] = {0};
-        if (base)
-            memcpy(sum, base + (size_t)w * (size_t)width, (size_t)width * sizeof *sum);
-        for (int i = 0; i < j->factor; i++, dy += width) {
-            for (int k = 0; k < j->factor; k++) {
+    size_t first = (size_t)h * (size_t)j->in.w, factor = (size_t)j->factor;
+    struct lanes dx = lanes_at(j, AT_DX, j->in, n, block, first),
+                 base = lanes_at(j, AT_BASE, j->in, n, block, first),
+                 dy = lanes_at(j, AT_DY, j->out, n, block, first * factor * factor);
+    for (size_t w = 0; w < (size_t)j->in.w; w++) {
+        float sum[MAX_LANES] = {0};
+        for (int b = 0; b < width && base.at; b++)
+            sum[b] = number_get(base.at, w * base.pixel + (size_t)b, bf16);
+        for (size_t i = 0; i < factor; i++) {
+            for (size_t k = 0; k < factor; k++) {
+                size_t from = (k * (size_t)j->out.w + w * factor + i) * dy.pixel;
 #pragma omp simd
                 for (int b = 0; b < width; b++)
-                    sum[b] += dy[(size_t)k * line + (size_t)b];
+                    sum[b] += number_get(dy.at, from + (size_t)b, bf16);
             }
         }
-        memcpy(dx, sum, (size_t)width * sizeof *sum);
+        for (int b = 0; b < width; b++)
+            number_put(dx.at, w * dx.pixel + (size_t)b, sum[b], bf16);
     }
 }
 
-INLINE void downsum_plane(const struct onednn_job *j, int n, int block, int width)
+static void downsum_row(const struct onednn_job *j, int n, int block, int h)
 {
-    float *dx = plane_at(j, AT_DX, j->in, n, block);
-    const float *dy = plane_at(j, AT_DY, j->out, n, block), *base = plane_at(j, AT_BASE, j->in, n, block);
-    size_t line = (size_t)j->in.w * (size_t)width, above = line * (size_t)j->factor * (size_t)j->factor;
-    for (int h = 0; h < j->in.h; h++)
-        downsum_row(j, dy + (size_t)h * above, base ? base + (size_t)h * line : NULL, dx + (size_t)h * line,
-                    width);
+    FOR_LANES(j, downsum_lanes, j, n, block, h);
 }
 
 /* DX = BASE + sum of DY over the repeats. */
 void onednn_upsample_backward(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int n = 0; n < j->batch; n++)
-        for (int block = 0; block < j->in.c / j->block; block++)
-            FOR_WIDTH(j, downsum_plane, j, n, block);
+    each_row(j, j->in.h, downsum_row);
 }
 
 /* ---- global average ---- */
+
+static void average_block(const struct onednn_job *j, int n, int block)
+{
+    struct lanes x = lanes_at(j, AT_X, j->in, n, block, 0), y = lanes_at(j, AT_Y, j->out, n, block, 0);
+    double sum[MAX_LANES] = {0};
+    for (size_t p = 0; p < plane_area(j->in); p++)
+        for (int b = 0; b < j->block; b++)
+            sum[b] += (double)number_get(x.at, p * x.pixel + (size_t)b, j->bf16);
+    for (int b = 0; b < j->block; b++)
+        number_put(y.at, (size_t)b, (float)(sum[b] / (double)plane_area(j->in)), j->bf16);
+}
 
 void onednn_avgpool(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
 #pragma omp parallel for collapse(2) schedule(static)
-    for (int n = 0; n < j->batch; n++) {
-        for (int block = 0; block < j->in.c / j->block; block++) {
-            const float *x = plane_at(j, AT_X, j->in, n, block);
-            double sum[16] = {0};
-            for (size_t i = 0; i < area(j->in) * (size_t)j->block; i++)
-                sum[i % (size_t)j->block] += (double)x[i];
-            for (int b = 0; b < j->block; b++)
-                image_at(j, AT_Y, n)[block * j->block + b] = (float)(sum[b] / (double)area(j->in));
+    for (int n = 0; n < j->batch; n++)
+        for (int block = 0; block < j->in.c / j->block; block++)
+            average_block(j, n, block);
+}
+
+INLINE void spread_lanes(const struct onednn_job *j, int n, int block, int h, int width, bool bf16)
+{
+    size_t first = (size_t)h * (size_t)j->in.w;
+    struct lanes dx = lanes_at(j, AT_DX, j->in, n, block, first),
+                 dy = lanes_at(j, AT_DY, j->out, n, block, 0),
+                 base = lanes_at(j, AT_BASE, j->in, n, block, first);
+    float share = 1 / (float)plane_area(j->in);
+    for (size_t w = 0; w < (size_t)j->in.w; w++) {
+        for (size_t b = 0; b < (size_t)width; b++) {
+            float v = number_get(dy.at, b, bf16) * share;
+            number_put(dx.at, w * dx.pixel + b,
+                       v + (base.at ? number_get(base.at, w * base.pixel + b, bf16) : 0), bf16);
         }
     }
 }
 
+static void spread_row(const struct onednn_job *j, int n, int block, int h)
+{
+    FOR_LANES(j, spread_lanes, j, n, block, h);
+}
+
+/* DX = BASE + DY / pixels. */
 void onednn_avgpool_backward(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-    float share = 1 / (float)area(j->in);
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int n = 0; n < j->batch; n++) {
-        for (int block = 0; block < j->in.c / j->block; block++) {
-            float *dx = plane_at(j, AT_DX, j->in, n, block);
-            const float *dy = image_at(j, AT_DY, n) + block * j->block;
-            const float *base = plane_at(j, AT_BASE, j->in, n, block);
-            for (size_t i = 0; i < area(j->in) * (size_t)j->block; i++)
-                dx[i] = dy[i % (size_t)j->block] * share + (base ? base[i] : 0);
-        }
-    }
+    each_row(j, j->in.h, spread_row);
 }
 
 /* ---- spatial dropout ---- */
@@ -480,7 +611,7 @@ void onednn_avgpool_backward(const struct onednn_job *j, const struct onednn_run
 void onednn_dropout_draw(const struct onednn_job *j, const struct onednn_run *r)
 {
     for (int n = 0; n < j->batch; n++) {
-        float *factor = j->at[AT_FACTOR].at + (size_t)n * (size_t)j->in.c;
+        float *factor = (float *)j->at[AT_FACTOR].at + (size_t)n * (size_t)j->in.c;
         if (r->step->dropout)
             nn_dropout_factors(factor, j->in.c, j->rate, r->step->seed, j->node, n);
         else
@@ -489,33 +620,43 @@ void onednn_dropout_draw(const struct onednn_job *j, const struct onednn_run *r)
     }
 }
 
-static void scale_plane(const struct onednn_job *j, enum onednn_role from, enum onednn_role to, int n,
-                        int block)
+/* What a role has in row h times FACTOR, to where another one lies. */
+INLINE void scale_lanes(const struct onednn_job *j, enum onednn_role from, enum onednn_role to, int n,
+                        int block, int h, int width, bool bf16)
 {
-    const float *x = plane_at(j, from, j->in, n, block), *base = plane_at(j, AT_BASE, j->in, n, block);
-    const float *factor =
-        j->at[AT_FACTOR].at + (size_t)n * (size_t)j->in.c + (size_t)block * (size_t)j->block;
-    float *y = plane_at(j, to, j->in, n, block);
-    for (size_t i = 0; i < area(j->in) * (size_t)j->block; i++)
-        y[i] = x[i] * factor[i % (size_t)j->block] + (base ? base[i] : 0);
+    size_t first = (size_t)h * (size_t)j->in.w, lane = (size_t)block * (size_t)width;
+    struct lanes x = lanes_at(j, from, j->in, n, block, first), y = lanes_at(j, to, j->in, n, block, first),
+                 base = lanes_at(j, AT_BASE, j->in, n, block, first);
+    const float *factor = (const float *)j->at[AT_FACTOR].at + (size_t)n * (size_t)j->in.c + lane;
+    for (size_t w = 0; w < (size_t)j->in.w; w++) {
+        for (size_t b = 0; b < (size_t)width; b++) {
+            float v = number_get(x.at, w * x.pixel + b, bf16) * factor[b];
+            number_put(y.at, w * y.pixel + b,
+                       v + (base.at ? number_get(base.at, w * base.pixel + b, bf16) : 0), bf16);
+        }
+    }
+}
+
+static void dropout_row(const struct onednn_job *j, int n, int block, int h)
+{
+    FOR_LANES(j, scale_lanes, j, AT_X, AT_Y, n, block, h);
+}
+
+static void dropout_back_row(const struct onednn_job *j, int n, int block, int h)
+{
+    FOR_LANES(j, scale_lanes, j, AT_DY, AT_DX, n, block, h);
 }
 
 /* Y = X * FACTOR. */
 void onednn_dropout(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int n = 0; n < j->batch; n++)
-        for (int block = 0; block < j->in.c / j->block; block++)
-            scale_plane(j, AT_X, AT_Y, n, block);
+    each_row(j, j->in.h, dropout_row);
 }
 
 /* DX = BASE + DY * FACTOR. */
 void onednn_dropout_backward(const struct onednn_job *j, const struct onednn_run *r)
 {
     (void)r;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int n = 0; n < j->batch; n++)
-        for (int block = 0; block < j->in.c / j->block; block++)
-            scale_plane(j, AT_DY, AT_DX, n, block);
+    each_row(j, j->in.h, dropout_back_row);
 }

@@ -1,4 +1,5 @@
-/* Batch normalisation with ReLU and spatial dropout in the same pass, on [n, c / block, h, w, block].
+/* Batch normalisation with ReLU and spatial dropout in the same pass, on [n, c / block, h, w, block] or, in
+ * bf16, on [n, h, w, c].
  *
  * Forward: y = f * relu((x - mean) * a + beta), a = gamma / sqrt(variance + epsilon), f the dropout factor.
  * Backward (Ioffe and Szegedy 2015): with dz = dy * f where the ReLU let pass,
@@ -8,14 +9,15 @@
  * Sums run over pieces of a plane whose cut depends on the shape alone, and pieces are added in order, so the
  * result does not depend on the number of threads. Within a piece floats are added in short runs, runs in
  * double, relative to the channel's first pixel so that a large mean costs no digits. */
-#include "nn/onednn.h"
+#include "nn/onednn_lanes.h"
 
 #include <math.h>
 #include <omp.h>
 
 enum {
     MAX_BLOCK = 16,
-    PIECE = 3136,          /* pixels */
+    PIECE = 3136,          /* pixels of a channel block */
+    PIECE_BF16 = 1 << 16,  /* numbers of all channels: what a core's cache holds */
     RUN = 64,              /* pixels added in float */
     SMALL = 1 << 20,       /* bytes of one channel block of the batch that a core's cache holds */
     VALUES = 2 * MAX_BLOCK /* doubles a piece leaves behind */
@@ -28,12 +30,19 @@ static inline int blocks(const struct onednn_job *j)
 
 static inline size_t pixels(const struct onednn_job *j)
 {
-    return (size_t)j->in.h * (size_t)j->in.w;
+    return plane_area(j->in);
+}
+
+static inline size_t piece_pixels(const struct onednn_job *j)
+{
+    if (!j->bf16)
+        return PIECE;
+    return j->in.c < PIECE_BF16 ? PIECE_BF16 / (size_t)j->in.c : 1;
 }
 
 static int pieces(const struct onednn_job *j)
 {
-    return (int)((pixels(j) + PIECE - 1) / PIECE);
+    return (int)((pixels(j) + piece_pixels(j) - 1) / piece_pixels(j));
 }
 
 size_t onednn_norm_part(const struct onednn_job *j)
@@ -45,13 +54,18 @@ size_t onednn_norm_part(const struct onednn_job *j)
 static double *part_of(const struct onednn_job *j, int block, int item)
 {
     size_t items = (size_t)j->batch * (size_t)pieces(j);
-    return (double *)(void *)j->at[AT_PART].at + ((size_t)block * items + (size_t)item) * VALUES;
+    return (double *)j->at[AT_PART].at + ((size_t)block * items + (size_t)item) * VALUES;
 }
 
 /* The two coefficients of backward, [2][c]. */
 static double *coefficients(const struct onednn_job *j)
 {
     return part_of(j, blocks(j), 0);
+}
+
+static float *floats_at(const struct onednn_job *j, enum onednn_role role)
+{
+    return j->at[role].at;
 }
 
 /* Where a piece lies: item = image * pieces + piece. */
@@ -62,16 +76,22 @@ struct piece {
 
 static struct piece piece_at(const struct onednn_job *j, int item)
 {
-    struct piece p = {.image = item / pieces(j), .first = (size_t)(item % pieces(j)) * PIECE};
+    struct piece p = {.image = item / pieces(j), .first = (size_t)(item % pieces(j)) * piece_pixels(j)};
     size_t left = pixels(j) - p.first;
-    p.count = left < PIECE ? left : PIECE;
+    p.count = left < piece_pixels(j) ? left : piece_pixels(j);
     return p;
 }
 
-static inline float *piece_data(const struct onednn_job *j, enum onednn_role role, int block, struct piece p)
+static inline struct lanes piece_lanes(const struct onednn_job *j, enum onednn_role role, int block,
+                                       struct piece p)
 {
-    struct onednn_span s = j->at[role];
-    return s.at + (size_t)p.image * s.item + ((size_t)block * pixels(j) + p.first) * (size_t)j->block;
+    return lanes_at(j, role, j->in, p.image, block, p.first);
+}
+
+/* From the pixel `count` further on. */
+INLINE struct lanes lanes_from(struct lanes x, size_t count, bool bf16)
+{
+    return (struct lanes){(char *)x.at + count * x.pixel * number_size(bf16), x.pixel};
 }
 
 /* Per channel of a block. */
@@ -81,26 +101,33 @@ struct channels {
 
 static void channels_at(struct channels *k, const struct onednn_job *j, int block, int image)
 {
-    const float *mean = j->at[AT_SAVED].at, *inverse = mean + j->in.c;
+    const float *mean = floats_at(j, AT_SAVED), *inverse = mean + j->in.c, *factor = floats_at(j, AT_FACTOR);
     for (int b = 0; b < j->block; b++) {
         int c = block * j->block + b;
         k->mean[b] = mean[c];
-        k->scale[b] = j->at[AT_GAMMA].at[c] * inverse[c];
-        k->beta[b] = j->at[AT_BETA].at[c];
-        k->factor[b] =
-            j->at[AT_FACTOR].at ? j->at[AT_FACTOR].at[(size_t)image * (size_t)j->in.c + (size_t)c] : 1;
+        k->scale[b] = floats_at(j, AT_GAMMA)[c] * inverse[c];
+        k->beta[b] = floats_at(j, AT_BETA)[c];
+        k->factor[b] = factor ? factor[(size_t)image * (size_t)j->in.c + (size_t)c] : 1;
     }
 }
 
+/* The channels' first pixels: near their means. */
+static void shift_at(const struct onednn_job *j, int block, float shift[MAX_BLOCK])
+{
+    struct lanes x = piece_lanes(j, AT_X, block, (struct piece){0});
+    for (int b = 0; b < j->block; b++)
+        shift[b] = number_get(x.at, (size_t)b, j->bf16);
+}
+
 /* Sums of x - shift and of its square. */
-static inline __attribute__((always_inline)) void
-sum_run(const float *restrict x, const float *restrict shift, size_t n, double *restrict total, int width)
+INLINE void sum_run(struct lanes x, const float *restrict shift, size_t n, double *restrict total, int width,
+                    bool bf16)
 {
     float s[MAX_BLOCK] = {0}, q[MAX_BLOCK] = {0};
     for (size_t p = 0; p < n; p++) {
 #pragma omp simd
         for (int b = 0; b < width; b++) {
-            float d = x[p * (size_t)width + (size_t)b] - shift[b];
+            float d = number_get(x.at, p * x.pixel + (size_t)b, bf16) - shift[b];
             s[b] += d;
             q[b] += d * d;
         }
@@ -111,17 +138,17 @@ sum_run(const float *restrict x, const float *restrict shift, size_t n, double *
     }
 }
 
-static inline __attribute__((always_inline)) void sum_piece(const struct onednn_job *j, int block, int item,
-                                                            int width)
+INLINE void sum_piece(const struct onednn_job *j, int block, int item, int width, bool bf16)
 {
     struct piece p = piece_at(j, item);
-    const float *x = piece_data(j, AT_X, block, p);
-    const float *shift = piece_data(j, AT_X, block, (struct piece){0});
+    struct lanes x = piece_lanes(j, AT_X, block, p);
+    float shift[MAX_BLOCK];
     double *total = part_of(j, block, item);
+    shift_at(j, block, shift);
     for (int i = 0; i < VALUES; i++)
         total[i] = 0;
     for (size_t i = 0; i < p.count; i += RUN)
-        sum_run(x + i * (size_t)width, shift, p.count - i < RUN ? p.count - i : RUN, total, width);
+        sum_run(lanes_from(x, i, bf16), shift, p.count - i < RUN ? p.count - i : RUN, total, width, bf16);
 }
 
 /* The totals of channel b over all pieces. */
@@ -137,16 +164,16 @@ static void total_of(const struct onednn_job *j, int block, int b, double *first
 /* From sums to the statistics used, and into the moving ones. */
 static void statistics(const struct onednn_job *j, const struct onednn_run *r, int block)
 {
-    const float *shift = piece_data(j, AT_X, block, (struct piece){0});
-    float *mean = j->at[AT_SAVED].at, *inverse = mean + j->in.c;
+    float shift[MAX_BLOCK], *mean = floats_at(j, AT_SAVED), *inverse = mean + j->in.c;
     double m = (double)j->batch * (double)pixels(j), keep = r->step ? (double)r->step->momentum : 1;
+    shift_at(j, block, shift);
     for (int b = 0; b < j->block; b++) {
         int c = block * j->block + b;
         double sum, squares;
         total_of(j, block, b, &sum, &squares);
         double centre = sum / m + (double)shift[b];
         double variance = fmax(squares / m - (sum / m) * (sum / m), 0);
-        float *moving_mean = &j->at[AT_MEAN].at[c], *moving_variance = &j->at[AT_VARIANCE].at[c];
+        float *moving_mean = &floats_at(j, AT_MEAN)[c], *moving_variance = &floats_at(j, AT_VARIANCE)[c];
         mean[c] = (float)centre;
         inverse[c] = (float)(1 / sqrt(variance + (double)j->epsilon));
         *moving_mean = (float)(keep * (double)*moving_mean + (1 - keep) * centre);
@@ -157,50 +184,46 @@ static void statistics(const struct onednn_job *j, const struct onednn_run *r, i
 
 static void moving_statistics(const struct onednn_job *j)
 {
-    float *mean = j->at[AT_SAVED].at, *inverse = mean + j->in.c;
+    float *mean = floats_at(j, AT_SAVED), *inverse = mean + j->in.c;
     for (int c = 0; c < j->in.c; c++) {
-        mean[c] = j->at[AT_MEAN].at[c];
-        inverse[c] = (float)(1 / sqrt((double)j->at[AT_VARIANCE].at[c] + (double)j->epsilon));
+        mean[c] = floats_at(j, AT_MEAN)[c];
+        inverse[c] = (float)(1 / sqrt((double)floats_at(j, AT_VARIANCE)[c] + (double)j->epsilon));
     }
 }
 
-static inline __attribute__((always_inline)) void apply_piece(const struct onednn_job *j, int block, int item,
-                                                              int width)
+INLINE void apply_piece(const struct onednn_job *j, int block, int item, int width, bool bf16)
 {
     struct piece p = piece_at(j, item);
     struct channels k;
-    const float *restrict x = piece_data(j, AT_X, block, p);
-    float *restrict y = piece_data(j, AT_Y, block, p);
+    struct lanes x = piece_lanes(j, AT_X, block, p), y = piece_lanes(j, AT_Y, block, p);
     float floor = j->relu ? 0 : -INFINITY;
     channels_at(&k, j, block, p.image);
     for (size_t i = 0; i < p.count; i++) {
 #pragma omp simd
         for (int b = 0; b < width; b++) {
-            float z = (x[i * (size_t)width + (size_t)b] - k.mean[b]) * k.scale[b] + k.beta[b];
-            y[i * (size_t)width + (size_t)b] = (z < floor ? floor : z) * k.factor[b];
+            float z = (number_get(x.at, i * x.pixel + (size_t)b, bf16) - k.mean[b]) * k.scale[b] + k.beta[b];
+            number_put(y.at, i * y.pixel + (size_t)b, (z < floor ? floor : z) * k.factor[b], bf16);
         }
     }
 }
 
 /* What flows back through ReLU and dropout. */
-static inline __attribute__((always_inline)) float flow(const struct channels *k, float x, float dy,
-                                                        float floor, int b)
+INLINE float flow(const struct channels *k, float x, float dy, float floor, int b)
 {
     float z = (x - k->mean[b]) * k->scale[b] + k->beta[b], factor = k->factor[b];
     return dy * (z > floor ? factor : 0);
 }
 
 /* Sums of dz and of dz * (x - mean). */
-static inline __attribute__((always_inline)) void back_run(const float *restrict x, const float *restrict dy,
-                                                           const struct channels *restrict k, float floor,
-                                                           size_t n, double *restrict total, int width)
+INLINE void back_run(struct lanes x, struct lanes dy, const struct channels *restrict k, float floor,
+                     size_t n, double *restrict total, int width, bool bf16)
 {
     float s[MAX_BLOCK] = {0}, q[MAX_BLOCK] = {0};
     for (size_t p = 0; p < n; p++) {
 #pragma omp simd
         for (int b = 0; b < width; b++) {
-            float v = x[p * (size_t)width + (size_t)b];
-            float dz = flow(k, v, dy[p * (size_t)width + (size_t)b], floor, b);
+            float v = number_get(x.at, p * x.pixel + (size_t)b, bf16);
+            float dz = flow(k, v, number_get(dy.at, p * dy.pixel + (size_t)b, bf16), floor, b);
             s[b] += dz;
             q[b] += dz * (v - k->mean[b]);
         }
@@ -211,25 +234,24 @@ static inline __attribute__((always_inline)) void back_run(const float *restrict
     }
 }
 
-static inline __attribute__((always_inline)) void back_sum_piece(const struct onednn_job *j, int block,
-                                                                 int item, int width)
+INLINE void back_sum_piece(const struct onednn_job *j, int block, int item, int width, bool bf16)
 {
     struct piece p = piece_at(j, item);
     struct channels k;
-    const float *x = piece_data(j, AT_X, block, p), *dy = piece_data(j, AT_DY, block, p);
+    struct lanes x = piece_lanes(j, AT_X, block, p), dy = piece_lanes(j, AT_DY, block, p);
     double *total = part_of(j, block, item);
     channels_at(&k, j, block, p.image);
     for (int i = 0; i < VALUES; i++)
         total[i] = 0;
     for (size_t i = 0; i < p.count; i += RUN)
-        back_run(x + i * (size_t)width, dy + i * (size_t)width, &k, j->relu ? 0 : -INFINITY,
-                 p.count - i < RUN ? p.count - i : RUN, total, width);
+        back_run(lanes_from(x, i, bf16), lanes_from(dy, i, bf16), &k, j->relu ? 0 : -INFINITY,
+                 p.count - i < RUN ? p.count - i : RUN, total, width, bf16);
 }
 
 /* From sums to gradients and to the two coefficients: dx = a * dz - c0 - c1 * (x - mean). */
 static void back_totals(const struct onednn_job *j, const struct onednn_run *r, int block)
 {
-    const float *inverse = j->at[AT_SAVED].at + j->in.c;
+    const float *inverse = floats_at(j, AT_SAVED) + j->in.c;
     double m = (double)j->batch * (double)pixels(j);
     for (int b = 0; b < j->block; b++) {
         int c = block * j->block + b;
@@ -240,42 +262,42 @@ static void back_totals(const struct onednn_job *j, const struct onednn_run *r, 
             r->grads[j->beta->offset + (size_t)c] = (float)dbeta;
         if (j->gamma)
             r->grads[j->gamma->offset + (size_t)c] = (float)dgamma;
-        double a = (double)j->at[AT_GAMMA].at[c] * (double)inverse[c];
+        double a = (double)floats_at(j, AT_GAMMA)[c] * (double)inverse[c];
         coefficients(j)[c] = j->frozen ? 0 : a * dbeta / m;
         coefficients(j)[j->in.c + c] = j->frozen ? 0 : a * dgamma * (double)inverse[c] / m;
     }
 }
 
 struct back_piece {
-    const float *x, *dy, *base;
-    float *dx; /* may be dy or base */
+    struct lanes x, dy, base, dx; /* dx may be dy or base */
     size_t count;
     float floor, c0[MAX_BLOCK], c1[MAX_BLOCK];
 };
 
-static inline __attribute__((always_inline)) void
-back_apply_run(const struct back_piece *r, const struct channels *k, bool add, int width)
+INLINE void back_apply_run(const struct back_piece *r, const struct channels *k, bool add, int width,
+                           bool bf16)
 {
-    for (size_t i = 0; i < r->count * (size_t)width; i += (size_t)width) {
+    for (size_t i = 0; i < r->count; i++) {
 #pragma omp simd
         for (int b = 0; b < width; b++) {
-            float x = r->x[i + (size_t)b], dz = flow(k, x, r->dy[i + (size_t)b], r->floor, b);
+            size_t lane = (size_t)b;
+            float x = number_get(r->x.at, i * r->x.pixel + lane, bf16),
+                  dz = flow(k, x, number_get(r->dy.at, i * r->dy.pixel + lane, bf16), r->floor, b);
             float dx = dz * k->scale[b] - r->c0[b] - r->c1[b] * (x - k->mean[b]);
-            r->dx[i + (size_t)b] = add ? dx + r->base[i + (size_t)b] : dx;
+            dx = add ? dx + number_get(r->base.at, i * r->base.pixel + lane, bf16) : dx;
+            number_put(r->dx.at, i * r->dx.pixel + lane, dx, bf16);
         }
     }
 }
 
-static inline __attribute__((always_inline)) void back_apply_piece(const struct onednn_job *j, int block,
-                                                                   int item, int width)
+INLINE void back_apply_piece(const struct onednn_job *j, int block, int item, int width, bool bf16)
 {
     struct piece p = piece_at(j, item);
     struct channels k;
-    bool add = j->at[AT_BASE].at;
-    struct back_piece r = {.x = piece_data(j, AT_X, block, p),
-                           .dy = piece_data(j, AT_DY, block, p),
-                           .base = add ? piece_data(j, AT_BASE, block, p) : NULL,
-                           .dx = piece_data(j, AT_DX, block, p),
+    struct back_piece r = {.x = piece_lanes(j, AT_X, block, p),
+                           .dy = piece_lanes(j, AT_DY, block, p),
+                           .base = piece_lanes(j, AT_BASE, block, p),
+                           .dx = piece_lanes(j, AT_DX, block, p),
                            .count = p.count,
                            .floor = j->relu ? 0 : -INFINITY};
     channels_at(&k, j, block, p.image);
@@ -283,33 +305,30 @@ static inline __attribute__((always_inline)) void back_apply_piece(const struct 
         r.c0[b] = (float)coefficients(j)[block * width + b];
         r.c1[b] = (float)coefficients(j)[j->in.c + block * width + b];
     }
-    if (add)
-        back_apply_run(&r, &k, true, width);
+    if (r.base.at)
+        back_apply_run(&r, &k, true, width, bf16);
     else
-        back_apply_run(&r, &k, false, width);
+        back_apply_run(&r, &k, false, width, bf16);
 }
-
-#define FOR_WIDTH(j, f, ...)                                                                                 \
-    ((j)->block == 16 ? f(__VA_ARGS__, 16) : (j)->block == 8 ? f(__VA_ARGS__, 8) : f(__VA_ARGS__, 1))
 
 static void forward_sum(const struct onednn_job *j, int block, int item)
 {
-    FOR_WIDTH(j, sum_piece, j, block, item);
+    FOR_LANES(j, sum_piece, j, block, item);
 }
 
 static void forward_apply(const struct onednn_job *j, int block, int item)
 {
-    FOR_WIDTH(j, apply_piece, j, block, item);
+    FOR_LANES(j, apply_piece, j, block, item);
 }
 
 static void backward_sum(const struct onednn_job *j, int block, int item)
 {
-    FOR_WIDTH(j, back_sum_piece, j, block, item);
+    FOR_LANES(j, back_sum_piece, j, block, item);
 }
 
 static void backward_apply(const struct onednn_job *j, int block, int item)
 {
-    FOR_WIDTH(j, back_apply_piece, j, block, item);
+    FOR_LANES(j, back_apply_piece, j, block, item);
 }
 
 /* One direction of a norm as three stages for every channel block; any may be NULL. */
@@ -335,11 +354,36 @@ static void all_items_parallel(const struct onednn_job *j, void (*f)(const struc
         f(j, block, i);
 }
 
+/* Piece after piece, each with all its channel blocks: where the channels of a pixel lie side by side. */
+static void all_pieces(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int))
+{
+    if (!f)
+        return;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < j->batch * pieces(j); i++)
+        for (int block = 0; block < blocks(j); block++)
+            f(j, block, i);
+}
+
+static void run_stages_bf16(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s)
+{
+    all_pieces(j, s->sum);
+#pragma omp parallel for schedule(static)
+    for (int block = 0; block < blocks(j); block++)
+        if (s->total)
+            s->total(j, r, block);
+    all_pieces(j, s->apply);
+}
+
 /* Channel block after channel block, so that the second pass finds the first one's data in the cache: small
  * ones a thread each, large ones shared by all threads. */
 static void run_stages(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s)
 {
     size_t bytes = (size_t)j->batch * pixels(j) * (size_t)j->block * sizeof(float);
+    if (j->bf16) {
+        run_stages_bf16(j, r, s);
+        return;
+    }
     bool small = bytes <= SMALL && blocks(j) >= omp_get_max_threads();
 #pragma omp parallel for schedule(static) if (small)
     for (int block = 0; block < blocks(j); block++) {

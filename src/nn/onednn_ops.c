@@ -15,6 +15,7 @@ struct onednn_step *onednn_kernel_step(struct onednn_lowering *l, const struct o
     s->job.out = onednn_shape(l, u->out);
     s->job.block = onednn_block(l, in);
     s->job.block_out = onednn_block(l, u->out);
+    s->job.bf16 = onednn_is_bf16(l->o, s->job.block);
     s->job.relu = u->relu;
     return s;
 }

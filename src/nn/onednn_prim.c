@@ -20,7 +20,7 @@ static dnnl_memory_desc_t plain_md(int rank, const int *dim)
 static dnnl_memory_desc_t any_md(const dnnl_memory_desc_t *like)
 {
     dnnl_memory_desc_t md;
-    dnnl_memory_desc_init_by_tag(&md, like->ndims, like->dims, dnnl_f32, dnnl_format_tag_any);
+    dnnl_memory_desc_init_by_tag(&md, like->ndims, like->dims, like->data_type, dnnl_format_tag_any);
     return md;
 }
 
@@ -28,10 +28,13 @@ dnnl_memory_desc_t onednn_tensor_md(const struct onednn *o, struct nn_shape s, i
 {
     dnnl_memory_desc_t md;
     dnnl_dims_t dims = {o->how.batch, s.c, s.h, s.w};
-    dnnl_memory_desc_init_by_tag(&md, 4, dims, dnnl_f32,
-                                 block == 16  ? dnnl_nChw16c
-                                 : block == 8 ? dnnl_nChw8c
-                                              : dnnl_nchw);
+    if (onednn_is_bf16(o, block))
+        dnnl_memory_desc_init_by_tag(&md, 4, dims, dnnl_bf16, dnnl_nhwc);
+    else
+        dnnl_memory_desc_init_by_tag(&md, 4, dims, dnnl_f32,
+                                     block == 16  ? dnnl_nChw16c
+                                     : block == 8 ? dnnl_nChw8c
+                                                  : dnnl_nchw);
     return md;
 }
 
@@ -139,6 +142,17 @@ struct conv_mds {
     dnnl_memory_desc_t in, out, kernel, bias;
 };
 
+/* What a pass multiplies is bf16; what it gives is what the tensor there wants, a kernel's gradient float. */
+static void set_types(struct conv_mds *m, enum onednn_pass pass)
+{
+    if (pass != ONEDNN_BACKWARD_DATA)
+        m->in.data_type = dnnl_bf16;
+    if (pass != ONEDNN_FORWARD)
+        m->out.data_type = dnnl_bf16;
+    if (pass != ONEDNN_BACKWARD_WEIGHTS)
+        m->kernel.data_type = dnnl_bf16;
+}
+
 static dnnl_status_t conv_desc(dnnl_convolution_desc_t *d, const struct onednn_layer *l,
                                enum onednn_pass pass, dnnl_alg_kind_t algorithm, const struct conv_mds *m)
 {
@@ -186,6 +200,8 @@ dnnl_primitive_desc_t onednn_conv_try(struct onednn *o, const struct onednn_laye
     dnnl_convolution_desc_t d;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
+    if (o->how.bf16)
+        set_types(&m, pass);
     m.kernel = any_md(&m.kernel);
     if (any) {
         m.in = any_md(&m.in);
@@ -320,7 +336,8 @@ bool onednn_conv_backward_data(struct onednn *o, const struct onednn_layer *l, s
     return ok || conv_failed(l, err);
 }
 
-/* ---- dense: [n, inputs] x [units, inputs]^T; tensors of 1 x 1 pixels are [n, c] in either layout ---- */
+/* ---- dense, in float: [n, inputs] x [units, inputs]^T; tensors of 1 x 1 pixels are [n, c] in every layout
+ * ---- */
 
 struct dense_mds {
     dnnl_memory_desc_t in, out, kernel, bias;
@@ -352,17 +369,42 @@ static bool dense_failed(const struct onednn_layer *l, struct err *err)
     return err_set(err, ERR_INPUT, "layer \"%s\": oneDNN has no inner product for this shape", l->node->name);
 }
 
+/* The tensor [n, c] as it lies. */
+static dnnl_memory_desc_t dense_have(const struct onednn *o, dnnl_memory_desc_t md, int block)
+{
+    md.data_type = onednn_is_bf16(o, block) ? dnnl_bf16 : dnnl_f32;
+    return md;
+}
+
+/* In float, through a buffer of its own where need be. */
+static struct onednn_view dense_target(struct onednn *o, const dnnl_memory_desc_t *md, int block,
+                                       struct onednn_view v)
+{
+    return onednn_is_bf16(o, block) ? view_for(o, POOL_RUN, md) : v;
+}
+
+/* A result to where it belongs, if it is not there. */
+static bool put_back(struct onednn *o, const struct onednn_layer *l, struct place from, struct place to)
+{
+    return dnnl_memory_desc_equal(from.md, to.md) || step_reorder(o, id_of(o, l->node), from, to);
+}
+
 bool onednn_dense_forward(struct onednn *o, const struct onednn_layer *l, struct err *err)
 {
     struct dense_mds m = dense_mds(o, l);
+    dnnl_memory_desc_t have_in = dense_have(o, m.in, l->block_in),
+                       have_out = dense_have(o, m.out, l->block_out);
     dnnl_inner_product_desc_t d;
     const struct onednn_view *param = &o->param[l->node->slot];
-    bool ok = dnnl_inner_product_forward_desc_init(&d, dnnl_forward_training, &m.in, &m.kernel, &m.bias,
+    struct onednn_view x = l->x, y = dense_target(o, &m.out, l->block_out, l->y);
+    bool ok = as_wanted(o, id_of(o, l->node), &have_in, &m.in, &x) &&
+              dnnl_inner_product_forward_desc_init(&d, dnnl_forward_training, &m.in, &m.kernel, &m.bias,
                                                    &m.out) == dnnl_success &&
-              dense_step(o, l, "dense", &d) && onednn_argument(o, DNNL_ARG_SRC, &m.in, l->x, NULL) &&
+              dense_step(o, l, "dense", &d) && onednn_argument(o, DNNL_ARG_SRC, &m.in, x, NULL) &&
               onednn_argument(o, DNNL_ARG_WEIGHTS, &m.kernel, param[0], NULL) &&
               onednn_argument(o, DNNL_ARG_BIAS, &m.bias, param[1], NULL) &&
-              onednn_argument(o, DNNL_ARG_DST, &m.out, l->y, NULL);
+              onednn_argument(o, DNNL_ARG_DST, &m.out, y, NULL) &&
+              put_back(o, l, (struct place){&m.out, y, NULL}, (struct place){&have_out, l->y, NULL});
     return ok || dense_failed(l, err);
 }
 
@@ -371,14 +413,18 @@ bool onednn_dense_backward_weights(struct onednn *o, const struct onednn_layer *
     struct dense_mds m = dense_mds(o, l);
     dnnl_inner_product_desc_t d;
     const struct nn_slot *kernel = slot_of(o, l->node, 0), *bias = slot_of(o, l->node, 1);
-    struct onednn_view unwanted = ONEDNN_NO_VIEW;
+    dnnl_memory_desc_t have_in = dense_have(o, m.in, l->block_in),
+                       have_out = dense_have(o, m.out, l->block_out);
+    struct onednn_view unwanted = ONEDNN_NO_VIEW, x = l->x, dy = l->dy;
+    nn_id id = id_of(o, l->node);
     if (!l->kernel_gradient)
         unwanted = view_for(o, POOL_RUN, &m.kernel);
     bool ok =
+        as_wanted(o, id, &have_in, &m.in, &x) && as_wanted(o, id, &have_out, &m.out, &dy) &&
         dnnl_inner_product_backward_weights_desc_init(&d, &m.in, &m.kernel, l->bias_gradient ? &m.bias : NULL,
                                                       &m.out) == dnnl_success &&
-        dense_step(o, l, "dense dw", &d) && onednn_argument(o, DNNL_ARG_SRC, &m.in, l->x, NULL) &&
-        onednn_argument(o, DNNL_ARG_DIFF_DST, &m.out, l->dy, NULL) &&
+        dense_step(o, l, "dense dw", &d) && onednn_argument(o, DNNL_ARG_SRC, &m.in, x, NULL) &&
+        onednn_argument(o, DNNL_ARG_DIFF_DST, &m.out, dy, NULL) &&
         onednn_argument(o, DNNL_ARG_DIFF_WEIGHTS, &m.kernel, unwanted, l->kernel_gradient ? kernel : NULL) &&
         (!l->bias_gradient || onednn_argument(o, DNNL_ARG_DIFF_BIAS, &m.bias, ONEDNN_NO_VIEW, bias));
     return ok || dense_failed(l, err);
@@ -387,11 +433,15 @@ bool onednn_dense_backward_weights(struct onednn *o, const struct onednn_layer *
 bool onednn_dense_backward_data(struct onednn *o, const struct onednn_layer *l, struct err *err)
 {
     struct dense_mds m = dense_mds(o, l);
+    dnnl_memory_desc_t have_in = dense_have(o, m.in, l->block_in),
+                       have_out = dense_have(o, m.out, l->block_out);
     dnnl_inner_product_desc_t d;
-    bool ok = dnnl_inner_product_backward_data_desc_init(&d, &m.in, &m.kernel, &m.out) == dnnl_success &&
-              dense_step(o, l, "dense dx", &d) &&
-              onednn_argument(o, DNNL_ARG_DIFF_DST, &m.out, l->dy, NULL) &&
+    struct onednn_view dy = l->dy, dx = dense_target(o, &m.in, l->block_in, l->dx);
+    bool ok = as_wanted(o, id_of(o, l->node), &have_out, &m.out, &dy) &&
+              dnnl_inner_product_backward_data_desc_init(&d, &m.in, &m.kernel, &m.out) == dnnl_success &&
+              dense_step(o, l, "dense dx", &d) && onednn_argument(o, DNNL_ARG_DIFF_DST, &m.out, dy, NULL) &&
               onednn_argument(o, DNNL_ARG_WEIGHTS, &m.kernel, o->param[l->node->slot], NULL) &&
-              onednn_argument(o, DNNL_ARG_DIFF_SRC, &m.in, l->dx, NULL);
+              onednn_argument(o, DNNL_ARG_DIFF_SRC, &m.in, dx, NULL) &&
+              put_back(o, l, (struct place){&m.in, dx, NULL}, (struct place){&have_in, l->dx, NULL});
     return ok || dense_failed(l, err);
 }

@@ -128,8 +128,11 @@ static bool compile(struct bench *b, struct err *err)
 {
     struct nn_choices choices = NN_CHOICES_INIT;
     struct nn_choice_cache cache;
-    const struct nn_compile how = {
-        .batch = b->job->batch, .mode = b->job->mode, .direct = b->job->exact, .choices = &choices};
+    const struct nn_compile how = {.batch = b->job->batch,
+                                   .mode = b->job->mode,
+                                   .direct = b->job->exact,
+                                   .bf16 = b->job->bf16 && !b->job->exact && b->job->mode == NN_TRAIN,
+                                   .choices = &choices};
 
     nn_choice_cache_open(&cache, &choices);
     bool ok = nn_exec_init(&b->exec, b->job->backend, &b->graph, &how, err);
@@ -189,6 +192,7 @@ static void one_step(struct bench *b, const struct feed_batch *now)
                               .values = b->values,
                               .grads = b->grads,
                               .output_grad = b->output_grad,
+                              .accumulate = 1,
                               .truth = source_truth_size(&b->source),
                               .seed = SEED};
     const float *output;

@@ -13,6 +13,7 @@ struct bench_job {
     enum nn_mode mode;
     int steps;  /* that count, >= 1; one more comes before them */
     bool exact; /* as training's --exact */
+    bool bf16;  /* as training's --bf16; inference is in float */
     bool cpu;   /* processor seconds of all threads instead of the clock's: for a busy machine */
     bool held;  /* the same batch in memory again and again: nothing to wait for */
     const struct nn_backend *backend;

@@ -39,6 +39,9 @@ const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT] = {
     {INT_OPTION("epochs", epochs, 1, 100000), ALL, true, "rounds over the training images"},
     {INT_OPTION("batch", batch, 1, 4096), ALL, false,
      "images a step (all, where there are fewer); the rest of an epoch that fills no batch is dropped"},
+    {INT_OPTION("accumulate", accumulate, 1, 4096), ALL, false,
+     "batches whose gradients are averaged for one update: a large batch in the memory of a small one; batch "
+     "norm and loss see each batch for itself"},
     {INT_OPTION("seed", seed, 0, INT_MAX), ALL, false, "start of every random choice"},
     {INT_OPTION("steps", steps, 1, 1000000), PRE, false, "batches an epoch"},
     {INT_OPTION("validation-steps", validation_steps, 1, 1000000), PRE, false, "batches of a validation"},
@@ -76,7 +79,11 @@ const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT] = {
      "validation, keras keeps the moving ones"},
     {INT_OPTION("norm-images", norm_images, 0, INT_MAX), ALL, false, "images for --norm precise; 0: all"},
     {FLAG_OPTION("exact", exact), ALL, false,
-     "sums in their plain order: no Winograd, nothing folded; slower, and closer to other programs' numbers"},
+     "sums in their plain order: no Winograd, nothing folded, no bf16; slower, and closer to other programs' "
+     "numbers"},
+    {FLAG_OPTION("bf16", bf16), ALL, false,
+     "activations and the factors of products in bf16, everything that is added up and the weights in float: "
+     "faster where the processor multiplies bf16 (AVX-512 BF16, AMX), in half the memory"},
     {CHOICE_OPTION("unfreeze", unfreeze, STAGES), CLASS, false,
      "what is trained besides the head: nothing, the stages from this one on, or all"},
     {REAL_OPTION("backbone-learning-rate", backbone_learning_rate, 0, 1e3), CLASS, false,
@@ -115,6 +122,7 @@ struct train_options train_options_default(enum run_task task)
     struct train_options o = {
         .epochs = pre ? 4 : 50,
         .batch = 16,
+        .accumulate = 1,
         .seed = 1,
         .steps = 60,
         .validation_steps = 4,

@@ -29,10 +29,11 @@ struct train_options {
     double shift, rotate, zoom, brightness;
     int fill; /* enum train_fill */
     double validation;
-    int best;        /* enum train_best */
-    int norm;        /* enum train_norm */
-    int norm_images; /* 0: all */
-    bool exact;
+    int best;         /* enum train_best */
+    int norm;         /* enum train_norm */
+    int norm_images;  /* 0: all */
+    bool exact, bf16; /* bf16: unless exact */
+    int accumulate;   /* batches an update, >= 1 */
     /* of classify only: */
     int unfreeze;                  /* index in the choices of "unfreeze": train_unfreeze() */
     double backbone_learning_rate; /* of everything but the head */
@@ -55,7 +56,7 @@ struct train_option {
     const char *help;
 };
 
-enum { TRAIN_OPTION_COUNT = 35, TRAIN_OPTION_TEXT = 40 };
+enum { TRAIN_OPTION_COUNT = 37, TRAIN_OPTION_TEXT = 40 };
 extern const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT];
 
 /* The defaults of a task. pretrain: a short useful run. */

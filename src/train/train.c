@@ -29,12 +29,13 @@ struct trainer {
     struct feed *feed;
     struct network net;
     struct nn_exec learn, judge;
-    size_t batch, steps; /* images a step, steps an epoch */
+    size_t batch, steps; /* images a step, steps an epoch: as many as make whole updates */
     size_t *order;       /* [n_train]: of this epoch */
     size_t *norm_order;  /* [n_norm]: whole batches of training images, the same every time */
     size_t n_norm;
     float *values, *grads; /* [net.learnt->n_values]: being trained (in net.values); their gradients */
     float *shown;          /* [net.whole.n_values]: as validated */
+    float *grads_sum;      /* of the batches of an update, or NULL */
     float *output_grad;    /* [batch, truth of an item] */
     const struct loss *loss;
     struct optim optim;
@@ -66,6 +67,7 @@ static void release(struct trainer *t)
     free(t->order);
     free(t->norm_order);
     free(t->grads);
+    free(t->grads_sum);
     free(t->shown);
     free(t->output_grad);
 }
@@ -158,7 +160,7 @@ static void plan_batches(struct trainer *t)
     struct rng rng = rng_at((uint64_t)o->seed, RNG_SHUFFLE, UINT64_MAX, 0);
 
     t->batch = (size_t)o->batch < n ? (size_t)o->batch : n;
-    t->steps = n / t->batch;
+    t->steps = n / t->batch / (size_t)o->accumulate * (size_t)o->accumulate;
     t->order = mem_new(n, sizeof *t->order);
     t->norm_order = mem_new(n, sizeof *t->norm_order);
     rng_permutation(&rng, t->norm_order, n);
@@ -212,12 +214,17 @@ static bool has_file(const struct trainer *t, const char *name)
 static bool compile_both(struct trainer *t, struct nn_choices *choices, struct err *err)
 {
     const struct nn_backend *backend = t->job->backend;
-    struct nn_compile how = {
-        .batch = (int)t->batch, .mode = NN_TRAIN, .direct = t->job->options.exact, .choices = choices};
+    const struct train_options *o = &t->job->options;
+    struct nn_compile how = {.batch = (int)t->batch,
+                             .mode = NN_TRAIN,
+                             .direct = o->exact,
+                             .bf16 = o->bf16 && !o->exact,
+                             .choices = choices};
 
     if (!nn_exec_init(&t->learn, backend, t->net.learnt, &how, err))
         return false;
     how.mode = NN_INFER;
+    how.bf16 = false; /* as whoever uses the weights will compute */
     how.share = &t->learn;
     return nn_exec_init(&t->judge, backend, t->net.learnt, &how, err);
 }
@@ -250,6 +257,8 @@ static bool compile(struct trainer *t, struct err *err)
     if (!compile_chosen(t, err))
         return false;
     t->grads = mem_new(g->n_values, sizeof *t->grads);
+    if (t->job->options.accumulate > 1)
+        t->grads_sum = mem_new(g->n_values, sizeof *t->grads_sum);
     t->shown = mem_new(t->net.whole.n_values, sizeof *t->shown);
     memcpy(t->shown, t->net.values, t->net.whole.n_values * sizeof *t->shown);
     return true;
@@ -369,14 +378,18 @@ static void show_step(struct trainer *t, size_t step, double loss)
     progress_step(&t->progress, ++t->steps_done, note);
 }
 
-static double take_step(struct trainer *t, const struct feed_batch *b, double *agreement)
+static double take_step(struct trainer *t, size_t step, const struct feed_batch *b, double *agreement)
 {
+    const int accumulate = t->job->options.accumulate;
     const struct learner l = {.exec = &t->learn,
                               .loss = t->loss,
                               .optim = &t->optim,
                               .values = t->values,
                               .grads = t->grads,
                               .output_grad = t->output_grad,
+                              .sum = t->grads_sum,
+                              .accumulate = accumulate,
+                              .step = (int)(step % (size_t)accumulate),
                               .truth = source_truth_size(&t->source),
                               .seed = (uint64_t)t->job->options.seed};
     const float *output;
@@ -412,7 +425,7 @@ static bool learn_epoch(struct trainer *t, struct train_metrics *m, struct err *
     rng_permutation(&rng, t->order, t->source.n_train);
     feed_start(t->feed, &pass);
     while (isfinite(loss) && !stop_requested() && feed_next(t->feed, &b)) {
-        loss = take_step(t, &b, &agreement);
+        loss = take_step(t, step, &b, &agreement);
         m->loss += loss;
         m->agreement += agreement;
         show_step(t, ++step, loss);
