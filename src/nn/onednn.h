@@ -84,7 +84,8 @@ struct onednn_job {
     bool relu;
     bool frozen; /* batch norm: moving statistics */
     bool sums;   /* batch norm backward: gamma's and beta's gradients are wanted, or needed for dx */
-    const struct nn_slot *gamma, *beta; /* whose gradients are written, or NULL */
+    const struct nn_slot *gamma, *beta; /* whose gradients are written, or NULL; of a convolution to one
+                                           channel the kernel and the bias */
     struct onednn_weights weights;      /* whose gradient is written */
     struct onednn_view view[AT_COUNT];
     struct onednn_span at[AT_COUNT];
@@ -150,7 +151,7 @@ struct onednn {
     int n_memories;
     struct onednn_fill *fill;
     int n_fills;
-    struct onednn_view *param;   /* [n_slots] of bias, gamma, ... in POOL_KEEP */
+    struct onednn_view *param;   /* [n_slots] of bias, gamma, ... in POOL_KEEP, row-major */
     struct onednn_view output;   /* row-major */
     struct onednn_view stage[2]; /* room for the largest kernel with a norm folded in, and for the largest
                                     part of a kernel; or none */

@@ -17,6 +17,16 @@ static bool name_has(const_dnnl_primitive_desc_t pd, const char *part)
            name && strstr(name, part);
 }
 
+/* More than this for one step, and that step would set the size of the whole plan: so it is with many
+ * channels of few pixels, where Winograd wins least. */
+enum { MOST_SCRATCH = 256 << 20 };
+
+static size_t scratch_bytes(const_dnnl_primitive_desc_t pd)
+{
+    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    return md ? dnnl_memory_desc_get_size(md) : 0;
+}
+
 static dnnl_primitive_desc_t try_winograd(struct onednn *o, const struct onednn_layer *l,
                                           enum onednn_pass pass)
 {
@@ -24,7 +34,8 @@ static dnnl_primitive_desc_t try_winograd(struct onednn *o, const struct onednn_
     bool fits = !o->how.direct && !o->how.bf16 && c->kernel == 3 && c->stride == 1 && c->pad == 1 &&
                 l->in.c % 16 == 0 && l->out.c % 16 == 0;
     dnnl_primitive_desc_t pd = fits ? onednn_conv_try(o, l, pass, dnnl_convolution_winograd, false) : NULL;
-    if (!pd || name_has(pd, "wino")) /* later versions run direct when asked for Winograd */
+    /* later versions run direct when asked for Winograd */
+    if (!pd || (name_has(pd, "wino") && scratch_bytes(pd) <= MOST_SCRATCH))
         return pd;
     dnnl_primitive_desc_destroy(pd);
     return NULL;

@@ -85,6 +85,11 @@ bool onednn_fold_pays(struct onednn_lowering *l, nn_id conv);
 bool onednn_folded_forward(struct onednn_lowering *l, struct onednn_unit *u);
 bool onednn_folded_backward(struct onednn_lowering *l, struct onednn_unit *u);
 
+/* onednn_point.c: is it a 1 x 1 convolution to one channel, which is ours? */
+bool onednn_is_point(const struct onednn_lowering *l, const struct onednn_unit *u);
+bool onednn_point_forward(struct onednn_lowering *l, struct onednn_unit *u);
+bool onednn_point_backward(struct onednn_lowering *l, struct onednn_unit *u);
+
 /* Steps of a unit; false with an error where the library cannot do it. */
 bool onednn_unit_forward(struct onednn_lowering *l, struct onednn_unit *u);
 bool onednn_unit_backward(struct onednn_lowering *l, struct onednn_unit *u);

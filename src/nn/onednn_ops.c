@@ -104,6 +104,8 @@ static bool conv_forward(struct onednn_lowering *l, struct onednn_unit *u)
         l->o->zero_grad[l->g->node[u->id].slot + 1] = true;
     if (u->folded)
         return onednn_folded_forward(l, u);
+    if (onednn_is_point(l, u))
+        return onednn_point_forward(l, u);
     struct onednn_layer layer = onednn_layer_of(l, u);
     if (layer.sum) /* the other side of the sum becomes the result in its place */
         l->t[u->out].at = onednn_value(l, u->in[1]);
@@ -163,6 +165,8 @@ static bool conv_backward(struct onednn_lowering *l, struct onednn_unit *u)
 {
     if (u->folded)
         return onednn_folded_backward(l, u);
+    if (onednn_is_point(l, u))
+        return onednn_point_backward(l, u);
     return layer_backward(l, u,
                           (struct layer_passes){onednn_conv_backward_weights, onednn_conv_backward_data});
 }

@@ -29,6 +29,14 @@ static int by_size(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
+/* Longest life first: what forward keeps for backward lies like a stack. */
+static int by_life(const void *left, const void *right)
+{
+    const struct nn_buffer *a = *(struct nn_buffer *const *)left, *b = *(struct nn_buffer *const *)right;
+    int a_life = a->last_use - a->first_use, b_life = b->last_use - b->first_use;
+    return a_life != b_life ? (a_life > b_life ? -1 : 1) : by_size(left, right);
+}
+
 /* The smallest gap that holds b between the buffers of placed[n] (sorted by offset) that it meets; else
  * behind the last of them. */
 static size_t best_offset(struct nn_buffer *const *placed, size_t n, const struct nn_buffer *b)
@@ -56,16 +64,15 @@ static void insert_by_offset(struct nn_buffer **placed, size_t n, struct nn_buff
     placed[i] = b;
 }
 
-size_t nn_plan(struct nn_buffer *buffer, size_t count)
+/* Places the buffers one after the other, as `compare` sorts them. */
+static size_t place_all(struct nn_buffer *buffer, size_t count, int (*compare)(const void *, const void *))
 {
     struct nn_buffer **order = mem_new(count + 1, sizeof *order);
     struct nn_buffer **placed = mem_new(count + 1, sizeof *placed);
     size_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        assert(buffer[i].first_use <= buffer[i].last_use);
+    for (size_t i = 0; i < count; i++)
         order[i] = &buffer[i];
-    }
-    qsort(order, count, sizeof *order, by_size);
+    qsort(order, count, sizeof *order, compare);
     for (size_t i = 0; i < count; i++) {
         struct nn_buffer *b = order[i];
         b->offset = best_offset(placed, i, b);
@@ -76,6 +83,17 @@ size_t nn_plan(struct nn_buffer *buffer, size_t count)
     free(order);
     free(placed);
     return total;
+}
+
+size_t nn_plan(struct nn_buffer *buffer, size_t count)
+{
+    static int (*const ORDERS[])(const void *, const void *) = {by_size, by_life};
+    size_t total[2];
+    for (size_t i = 0; i < count; i++)
+        assert(buffer[i].first_use <= buffer[i].last_use);
+    for (int k = 0; k < 2; k++)
+        total[k] = place_all(buffer, count, ORDERS[k]);
+    return total[0] < total[1] ? place_all(buffer, count, ORDERS[0]) : total[1];
 }
 
 size_t nn_plan_bound(const struct nn_buffer *buffer, size_t count)
