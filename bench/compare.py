@@ -6,7 +6,7 @@ bench/compare.py [--program build/release/clearmass] [--rounds 3] [--steps 2] [-
 
 Every entry is a process of its own; a round runs all of them one after the other, so that whatever else the machine does
 meets all alike. Peers that are missing are left out: PyTorch (Debian's python3-torch), ONNX Runtime (DIR is where
-'npm install --ignore-scripts onnxruntime-node' was run). About five minutes on two idle cores."""
+'npm install --ignore-scripts onnxruntime-node' was run). About ten minutes on two idle cores."""
 import argparse
 import os
 import pathlib
@@ -21,12 +21,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "16000000000", "MALLOC_TOP_PAD_": "268435456"}
 
-# what is compared: name, network, mode, batch, the peers that matter most, further ones
+# what is compared: name (the precision its end), network, mode, batch, the peers that matter most, further ones
 ROWS = [
     ("U-Net training, f32", "unet", "train", 16, ["torch", "torch tuned"], []),
+    ("U-Net training, bf16", "unet", "train", 16, ["torch", "torch tuned"], []),
     ("U-Net inference, f32", "unet", "infer", 16, ["onnx"], ["torch", "torch tuned"]),
     ("U-Net inference, f32", "unet", "infer", 1, ["onnx"], []),
     ("ResNet50 fine-tuning, f32", "resnet50", "train", 16, ["torch tuned"], ["torch"]),
+    ("ResNet50 fine-tuning, bf16", "resnet50", "train", 16, ["torch tuned"], ["torch"]),
     ("ResNet50 inference, f32", "resnet50", "infer", 16, ["onnx"], ["torch", "torch tuned"]),
 ]
 SCALING = [(mode, batch, size, threads) for mode in ("train", "infer") for batch, size, threads in
@@ -59,20 +61,21 @@ class Bench:
 
     def once(self, who, row):
         """Milliseconds an image and MB, or None where that peer is missing."""
-        _, network, mode, batch = row[:4]
+        name, network, mode, batch = row[:4]
+        bf16 = ["--bf16"] if name.endswith("bf16") else []
         threads = {"OMP_NUM_THREADS": str(self.threads)}
         cpu = ["--cpu-time"] if self.o.cpu_time else []
         steps = max(1, self.o.steps * (1 if batch > 1 else 8))
         if who == "clearmass":
             got = run([self.o.program, "bench", network, "--csv", f"--{mode}-only", f"--batch={batch}",
-                       f"--steps={steps}", f"--threads={self.threads}", *cpu])
+                       f"--steps={steps}", f"--threads={self.threads}", *cpu, *bf16])
             return (float(got[0].split(",")[4]), got[1]) if got else None
         if who == "onnx":
             path = self.onnx_file(network, batch) if self.o.node else None
             got = path and run(["node", HERE / "peer_onnx.js", path, str(batch), str(steps), str(self.threads), *cpu],
                                {"NODE_PATH": f"{self.o.node}/node_modules"})
         else:
-            got = run([PYTHON, HERE / "peer_torch.py", network, mode, str(batch), str(steps), *cpu],
+            got = run([PYTHON, HERE / "peer_torch.py", network, mode, str(batch), str(steps), *cpu, *bf16],
                       dict(threads, **(TUNED if who == "torch tuned" else {})))
         return (float(got[0].split()[0]), got[1]) if got else None
 
@@ -112,8 +115,8 @@ class Bench:
 
 
 def table(bench, rows, seen):
-    yield "| | batch | who | ms an image: median (least to most) | clearmass is faster by | peak MB |"
-    yield "|---|---|---|---|---|---|"
+    yield "| | batch | who | ms an image: median (least to most) | clearmass is faster by | peak MB | clearmass takes |"
+    yield "|---|---|---|---|---|---|---|"
     for row in rows:
         name, batch = row[0], row[3]
         ours = [v[0] for v in seen.get((name, batch, "clearmass"), [])]
@@ -123,8 +126,10 @@ def table(bench, rows, seen):
                 continue
             ms = [v[0] for v in got]
             ratio = statistics.median(b / a for a, b in zip(ours, ms))  # of the same round
+            memory, own = (max(v[1] for v in seen[name, batch, w]) for w in (who, "clearmass"))
+            beside = ("", "") if who == "clearmass" else (f"{ratio:.2f} x", f"{own / memory:.2f} of it")
             yield (f"| {name} | {batch} | {who} | {statistics.median(ms):.1f} ({min(ms):.1f} to {max(ms):.1f}) | "
-                   f"{'' if who == 'clearmass' else f'{ratio:.2f} x'} | {max(v[1] for v in got):.0f} |")
+                   f"{beside[0]} | {memory:.0f} | {beside[1]} |")
 
 
 def machine(bench):
