@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Clearmass and its peers, in turns, on this machine: medians over rounds, ratios, memory.
 
-bench/compare.py [--program build/release/clearmass] [--rounds 3] [--steps 2] [--only TEXT] [--all] [--scaling] [--cpu-time]
+bench/compare.py [--program build/release/clearmass] [--rounds 3] [--steps 2] [--only TEXT] [--all] [--scaling] [--own] [--cpu-time]
                  [--node DIR] [--out FILE.md]
 
 Every entry is a process of its own; a round runs all of them one after the other, so that whatever else the machine does
@@ -11,6 +11,7 @@ import argparse
 import os
 import pathlib
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -97,6 +98,36 @@ class Bench:
             yield (f"| {'training' if mode == 'train' else 'inference'} | {batch} | {size} | {threads} | "
                    f"{statistics.median(ms):.1f} ({min(ms):.1f} to {max(ms):.1f}) | {max(x[1] for x in v):.0f} |")
 
+    def step(self, *more):
+        got = run([self.o.program, "bench", "unet", "--csv", "--train-only", "--batch=16", f"--steps={self.o.steps + 2}",
+                   f"--threads={self.threads}", *more])
+        return float(got[0].split(",")[4])
+
+    def loader(self):
+        """Training steps on augmented images against those on one batch that stays in memory, in turns."""
+        yield "| U-Net training, batch 16 | ms an image, augmented | one batch held | ratio |"
+        yield "|---|---|---|---|"
+        for name, more in (("f32", []), ("bf16", ["--bf16"])):
+            both = [(self.step(*more), self.step("--held", *more)) for _ in range(self.o.rounds)]
+            yield (f"| {name} | {statistics.median(b[0] for b in both):.1f} | {statistics.median(b[1] for b in both):.1f} | "
+                   f"{statistics.median(b[0] / b[1] for b in both):.3f} |")
+
+    def explain(self):
+        """From the start of the program to the answer on one image of 1280 x 2048, files warm, of a run made for that."""
+        data, trained, took = f"{self.folder}/data", f"{self.folder}/run", []
+        image = f"{self.folder}/image.tif"
+        made = [["phantom", data, "--cases", "6", "--height", "2048"],
+                ["train", "segment", data, trained, "--init", "none", "--epochs", "1", "--batch", "4"]]
+        if not all(run([self.o.program, *command]) for command in made):
+            return
+        shutil.copy(sorted(pathlib.Path(data, "full").rglob("*.tif"))[0], image)
+        for k in range(2 * self.o.rounds + 1):
+            began = time.perf_counter()
+            run([self.o.program, "explain", image, "--run", trained, "-o", f"{self.folder}/explained{k}"])
+            took.append(time.perf_counter() - began)
+        took = took[1:]
+        yield f"`clearmass explain` of one image, start to end: {statistics.median(took):.2f} s ({min(took):.2f} to {max(took):.2f})"
+
     def all_rounds(self):
         rows = [r for r in ROWS if self.o.only in f"{r[0]}, batch {r[3]};"]
         seen = {}
@@ -149,10 +180,17 @@ def main():
     p.add_argument("--cpu-time", action="store_true", help="processor time with one thread: on a machine that others use")
     p.add_argument("--all", action="store_true", help="every peer everywhere")
     p.add_argument("--scaling", action="store_true", help="the U-Net alone, against batch, size and threads")
+    p.add_argument("--own", action="store_true", help="what needs no peer: the loader's cost, and the start of explain")
     p.add_argument("--out", help="write the table there too")
     bench = Bench(p.parse_args())
     bench.load = os.getloadavg()[0]
-    lines = list(bench.scaling() if bench.o.scaling else table(bench, *bench.all_rounds()))
+    if bench.o.scaling:
+        lines = list(bench.scaling())
+    elif bench.o.own:
+        lines = [*bench.loader(), "", *bench.explain()]
+    else:
+        lines = list(table(bench, *bench.all_rounds()))
+    shutil.rmtree(bench.folder)
     text = "\n".join([machine(bench), ""] + lines)
     print(text)
     if bench.o.out:
