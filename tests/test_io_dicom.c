@@ -665,6 +665,28 @@ static void as_one_of_the_formats(void **state)
     assert_false(dicom_is_likely("MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0", 16));
 }
 
+/* What some writers put before the mark: such a file is DICOM, not a TIFF cut short. */
+static void with_a_tiff_header_before(void **state)
+{
+    static const char *const HEADER[] = {"II*\0\xe8\x05\x08\0", "MM\0*\0\x08\x05\xe8"};
+    static const struct make_layout L = GREY(2, 1, 8, 8, 7, 0);
+    const char *path = store_image(MAKE_IMPLICIT, &L, (uint16_t[]){0, 255}, 2);
+    struct buf b = BUF_INIT;
+
+    (void)state;
+    assert_true(file_read(&b, path, 0, NULL));
+    for (int i = 0; i < 2; i++) {
+        struct image im = IMAGE_INIT;
+        memcpy(b.data, HEADER[i], 8);
+        assert_true(file_write(path, b.data, b.len, NULL));
+        assert_true(image_is_readable(path));
+        assert_true(image_read(&im, path, NULL));
+        help_grey_is(&im, 2, 1, (const uint8_t[]){0, 255});
+        image_release(&im);
+    }
+    buf_release(&b);
+}
+
 /* Workers come and go without a trace. */
 static void workers_end(void **state)
 {
@@ -718,6 +740,7 @@ int main(void)
         cmocka_unit_test(changed_copies),
         cmocka_unit_test(parsed_here),
         cmocka_unit_test(as_one_of_the_formats),
+        cmocka_unit_test(with_a_tiff_header_before),
         cmocka_unit_test(workers_end),
     };
 

@@ -77,6 +77,9 @@ bool dicom_read_info(struct dicom_info *info, const char *path, struct err *err)
 /* True when these first bytes of a file (256 are enough) are DICOM's: "DICM" at 128, or elements of group 2
  * or 8 at the very beginning in little endian. */
 bool dicom_is_likely(const void *bytes, size_t n);
+/* True when they have "DICM" at 128, which no other format's beginning in the 128 bytes before it changes:
+ * DICOM leaves those to others, and some writers put a TIFF header there. */
+bool dicom_is_marked(const void *bytes, size_t n);
 
 /* Writes one frame: stored values as DICOM_RAW gives them, U8 or U16. What dicom_read then tells is what info
  * has, its texts, spacings, window, rescale and instance number; rows, columns, samples and bits_allocated

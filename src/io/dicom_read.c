@@ -269,9 +269,12 @@ static bool begins_bare(const unsigned char *p, size_t n)
     return true;
 }
 
+bool dicom_is_marked(const void *bytes, size_t n)
+{
+    return n >= 132 && memcmp((const char *)bytes + 128, "DICM", 4) == 0;
+}
+
 bool dicom_is_likely(const void *bytes, size_t n)
 {
-    if (n >= 132 && memcmp((const char *)bytes + 128, "DICM", 4) == 0)
-        return true;
-    return begins_bare(bytes, n < FORMAT_HEAD_BYTES ? n : FORMAT_HEAD_BYTES);
+    return dicom_is_marked(bytes, n) || begins_bare(bytes, n < FORMAT_HEAD_BYTES ? n : FORMAT_HEAD_BYTES);
 }

@@ -40,6 +40,8 @@ bool format_grey_if_equal(struct image *im, struct err *err)
 
 static const struct image_format *format_find(const char *bytes, size_t n)
 {
+    if (dicom_is_marked(bytes, n))
+        return &dicom_format;
     for (int i = 0; i < FORMAT_COUNT; i++) {
         for (int k = 0; k < FORMAT_MAGICS; k++) {
             const size_t count = FORMATS[i]->magic[k].count;
