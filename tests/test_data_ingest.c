@@ -3,6 +3,7 @@
 #include "base/csv.h"
 #include "base/json.h"
 #include "data/ingest_folder.h"
+#include "io/dicom.h"
 #include "io/image_file.h"
 
 #include <sys/stat.h>
@@ -131,6 +132,7 @@ static void write_defects(const char *f)
     assert_int_equal(symlink("..", in(f, "malignant/loop")), 0);
     assert_int_equal(symlink("gone.png", in(f, "malignant/dangling.png")), 0);
     write_text(in(f, "benign/notes.txt"), "not an image");
+    write_text(in(f, "benign/windows.BMP"), "BM");
     write_text(in(f, "benign/._one.png"), "a system's own");
     buf_release(&b);
     image_release(&noise);
@@ -152,6 +154,7 @@ static void check_defects(const char *out, const char *said)
         {"malignant/pipe.png", "not a regular file"},
         {"malignant/loop", "a link to a folder that is read already"},
         {"malignant/dangling.png", "No such file"},
+        {"benign/windows.BMP", "not a PNG, JPEG, TIFF or DICOM file"},
     };
     char line[512];
 
@@ -184,7 +187,7 @@ static void label_folders_with_every_defect(void **state)
     assert_contains(said, "warning: deep/er/Malignant/TWO.PNG: malignant, but it has no mask");
     assert_true(r.patients_unknown);
     assert_int_equal(r.counts.images, 3);
-    assert_int_equal(r.counts.rejected, 10);
+    assert_int_equal(r.counts.rejected, 11);
     assert_int_equal(r.counts.by_label[LABEL_BENIGN], 1);
     assert_int_equal(r.counts.by_label[LABEL_MALIGNANT], 1);
     assert_int_equal(r.counts.by_label[LABEL_NORMAL], 1);
@@ -199,6 +202,34 @@ static void label_folders_with_every_defect(void **state)
     free(said);
     assert_false(ingest(&how, &r, &said, &err)); /* a second time into the same folder */
     assert_contains(err.text, "holds a data set already");
+    free(said);
+    manifest_release(&m);
+}
+
+/* By ".dcm" or by what is in them; masks beside them by name, of any format. */
+static void folders_of_dicom_files(void **state)
+{
+    const char *src = in(*state, "dicom"), *out = in(*state, "dicom-out");
+    const struct ingest_folder how = {.source = src, .folder = out, .margin = .1};
+    struct dicom_info info = {.study_uid = "1.2.3", .series_uid = "1.2.3.4", .instance_uid = "1.2.3.4.5"};
+    struct image words = flat(30, 20, IMAGE_U16, 1000);
+    char *said;
+    struct ingest_result r;
+    struct manifest m = MANIFEST_INIT;
+    struct err err = ERR_INIT;
+
+    mask(in(src, "benign/a_mask.png"), (struct image_box){2, 2, 6, 5});
+    must(dicom_write(in(src, "benign/a.dcm"), &words, &info, NULL, &err), err);
+    image_u16(&words)[0] = 1001;
+    must(file_make_folders(in(src, "malignant"), &err), err);
+    must(dicom_write(in(src, "malignant/IM0001"), &words, &info, NULL, &err), err);
+    must(ingest(&how, &r, &said, &err), err);
+    must(manifest_read(&m, out, &err), err);
+    assert_int_equal(m.count, 2);
+    assert_int_equal(item_of(&m, "a")->label, LABEL_BENIGN);
+    assert_int_equal(mask_area(&m, "a"), 12);
+    assert_int_equal(item_of(&m, "IM0001")->label, LABEL_MALIGNANT);
+    image_release(&words);
     free(said);
     manifest_release(&m);
 }
@@ -409,6 +440,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(label_folders_with_every_defect, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(folders_of_dicom_files, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(names_that_meet_are_told_apart, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_table_with_every_defect, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(ids_of_a_table_are_kept, make_folder, remove_folder),

@@ -1,6 +1,7 @@
 #include "data/ingest_case.h"
 
 #include "base/mem.h"
+#include "io/image_file.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -25,15 +26,23 @@ struct scan {
     bool labelled; /* a folder named by a label was met */
 };
 
-static bool is_picture(const char *name)
+/* By its name, those that are not read included, so that rejected.csv tells of them; a DICOM file, which
+ * often has none, by its first bytes. */
+static bool is_picture(const char *folder, const char *name)
 {
-    static const char *const EXT[] = {"png", "jpg", "jpeg", "tif", "tiff"};
+    static const char *const EXT[] = {"png", "jpg", "jpeg", "tif", "tiff", "dcm",
+                                      "bmp", "gif", "webp", "jp2", "pgm",  "ppm"};
+    bool is = false;
 
     /* Dot files are the systems' own: "._benign (1).png" is no image. */
-    for (size_t i = 0; i < sizeof EXT / sizeof *EXT && *name != '.'; i++)
-        if (file_has_ext(name, EXT[i]))
-            return true;
-    return false;
+    for (size_t i = 0; i < sizeof EXT / sizeof *EXT && *name != '.' && !is; i++)
+        is = file_has_ext(name, EXT[i]);
+    if (!is && *name != '.') {
+        char *path = file_join(folder, name);
+        is = image_is_readable(path);
+        free(path);
+    }
+    return is;
 }
 
 /* Letters of NAME in a stem NAME_mask or NAME_mask_1, or 0 when it is no mask's. */
@@ -106,15 +115,16 @@ static bool note_seen(struct scan *s, const char *folder)
     return true;
 }
 
+/* The names of one folder's pictures. */
 static void read_pictures(struct ingest_cases *c, const struct place *p, const struct file_list *names)
 {
     size_t first = c->count;
 
     for (size_t i = 0; i < names->count; i++)
-        if (is_picture(names->name[i]) && !name_is_mask(names->name[i]))
+        if (!name_is_mask(names->name[i]))
             add_image(c, p, names->name[i]);
     for (size_t i = 0; i < names->count; i++)
-        if (is_picture(names->name[i]) && name_is_mask(names->name[i]))
+        if (name_is_mask(names->name[i]))
             add_mask(c, p, names->name[i], first);
 }
 
@@ -149,10 +159,12 @@ static bool read_folder(struct scan *s, const struct place *p, struct err *err)
         files.name = mem_new(names.count, sizeof *files.name); /* borrowed names */
         for (size_t i = 0; i < names.count; i++) {
             char *path = file_join(folder, names.name[i]);
-            if (!file_is_folder(path))
+            if (file_is_folder(path)) {
+                if (*names.name[i] != '.')
+                    read_below(s, p, names.name[i]);
+            } else if (is_picture(folder, names.name[i])) {
                 files.name[files.count++] = names.name[i];
-            else if (*names.name[i] != '.')
-                read_below(s, p, names.name[i]);
+            }
             free(path);
         }
         read_pictures(s->cases, p, &files);
