@@ -65,6 +65,11 @@ static void numbers(void **state)
     html_percent(&b, INFINITY);
     assert_string_equal(b.data, "0.776&ndash;77.6&nbsp;%&ndash;");
     buf_release(&b);
+    html_range(&b, .215, .7854, 3);
+    html_range(&b, NAN, NAN, 3);
+    html_range(&b, .5, INFINITY, 1);
+    assert_string_equal(b.data, "0.215 to 0.785&ndash;0.5 to &ndash;");
+    buf_release(&b);
     html_score_text(16942.4, text);
     assert_string_equal(text, "16942");
     html_score_text(184.44, text);

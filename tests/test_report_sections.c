@@ -286,7 +286,7 @@ static void test_groups(void **state)
                                         "0.500 to 0.700",
                                         "density &lt;2&gt;",
                                         "0.432",
-                                        "few cases: rough",
+                                        "<br><span class=\"note\">few cases: rough</span></th>",
                                         "not known: some image does not say which",
                                         "image (31)",
                                         ">17<",

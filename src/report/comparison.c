@@ -49,9 +49,7 @@ static void interval_cell(struct buf *b, const json_t *i)
     buf_adds(b, "<td class=\"n\">");
     html_number(b, source_number(i, "value"), 3);
     buf_adds(b, "<br><span class=\"note\">");
-    html_number(b, source_number(i, "low"), 3);
-    buf_adds(b, " to ");
-    html_number(b, source_number(i, "high"), 3);
+    html_range(b, source_number(i, "low"), source_number(i, "high"), 3);
     buf_adds(b, "</span></td>");
 }
 
@@ -109,18 +107,14 @@ static void difference_row(struct buf *b, const json_t *pair, const json_t *test
              name);
     html_number(b, source_number(test, "difference"), 3);
     buf_adds(b, "</td><td class=\"n\">");
-    html_number(b, source_number(test, "low"), 3);
-    buf_adds(b, " to ");
-    html_number(b, source_number(test, "high"), 3);
+    html_range(b, source_number(test, "low"), source_number(test, "high"), 3);
     buf_adds(b, "</td>");
     p_cells(b, test);
     buf_adds(b, "<td class=\"note\">");
     html_text(b, source_text(test, "test"));
     if (source_at(test, "by_patients")) {
         buf_adds(b, "; interval by patients ");
-        html_number(b, source_number(test, "by_patients.low"), 3);
-        buf_adds(b, " to ");
-        html_number(b, source_number(test, "by_patients.high"), 3);
+        html_range(b, source_number(test, "by_patients.low"), source_number(test, "by_patients.high"), 3);
     }
     buf_adds(b, "</td></tr>\n");
 }

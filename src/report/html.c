@@ -44,7 +44,8 @@ static const char STYLE[] =
     "tbody th{font-weight:500}\n"
     ".measures th{white-space:nowrap}\n"
     "td.n,th.n{text-align:right;white-space:nowrap}\n"
-    ".wide{overflow-x:auto}\n"
+    ".wide{overflow-x:auto}.wide td.note{min-width:12em}\n"
+    ".groups th,.groups td{padding:4px 7px}.groups td.n{white-space:normal}.groups .note{font-size:12.5px}\n"
     ".facts th{width:230px;color:var(--soft)}\n"
     ".facts td{overflow-wrap:anywhere}\n"
     ".matrix td,.matrix th{border:1px solid var(--line);padding:8px 14px}\n"
@@ -77,8 +78,11 @@ static const char STYLE[] =
     ".pair{grid-template-columns:1fr 1fr;gap:8px 16px}.cards{grid-template-columns:1fr 1fr;gap:12px 14px}"
     ".matrix td,.matrix th{padding:4px 6px;min-width:0}.columns{columns:2 220px}.columns .facts "
     "th{width:90px}th,td{padding:3px 7px}.pair table{font-size:9pt}"
+    ".groups{font-size:8pt}.groups th,.groups td{padding:3px 4px}.groups .note{font-size:7pt}"
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
-    "@media (max-width:560px){.pair,.cards{grid-template-columns:1fr}main{padding:16px}}\n"
+    "@media (max-width:560px){.pair,.cards{grid-template-columns:1fr}main{padding:16px}.pair>div{overflow-x:"
+    "auto}"
+    ".matrix td,.matrix th{padding:6px;min-width:0}}\n"
     "</style>\n";
 
 /* Length of the UTF-8 sequence at s (RFC 3629), 0 when it is none. A NUL ends every sequence. */
@@ -156,6 +160,15 @@ void html_number(struct buf *b, double v, int decimals)
         buf_addf(b, "%.*f", decimals, v);
     else
         buf_adds(b, "&ndash;");
+}
+
+void html_range(struct buf *b, double low, double high, int decimals)
+{
+    html_number(b, low, decimals);
+    if (!isfinite(low) && !isfinite(high))
+        return;
+    buf_adds(b, " to ");
+    html_number(b, high, decimals);
 }
 
 void html_score_text(double score, char text[HTML_SCORE_TEXT])

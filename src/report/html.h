@@ -15,6 +15,8 @@ void html_textf(struct buf *b, const char *fmt, ...) __attribute__((format(print
 
 /* A number with so many decimals, or an en dash where it is not finite. */
 void html_number(struct buf *b, double v, int decimals);
+/* An interval as "0.215 to 0.785", or one en dash where it is not known. */
+void html_range(struct buf *b, double low, double high, int decimals);
 /* A score as people write it: whole from 1000 on, four digits below, a power of ten only where it is tiny. */
 enum { HTML_SCORE_TEXT = 24 };
 void html_score_text(double score, char text[HTML_SCORE_TEXT]);

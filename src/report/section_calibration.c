@@ -80,9 +80,7 @@ static void score_cell(struct buf *b, const json_t *i)
     buf_adds(b, "<td class=\"n\">");
     html_number(b, source_number(i, "value"), 3);
     buf_adds(b, "</td><td class=\"n\">");
-    html_number(b, source_number(i, "low"), 3);
-    buf_adds(b, " to ");
-    html_number(b, source_number(i, "high"), 3);
+    html_range(b, source_number(i, "low"), source_number(i, "high"), 3);
     buf_adds(b, "</td>");
 }
 
@@ -129,9 +127,8 @@ static void coverage_table(struct buf *b, const json_t *decisions, const double 
         buf_adds(b, "</td><td class=\"n\">");
         html_number(b, source_number(d, "wrong_of_answered.value"), 3);
         buf_adds(b, "<br><span class=\"note\">");
-        html_number(b, source_number(d, "wrong_of_answered.low"), 3);
-        buf_adds(b, " to ");
-        html_number(b, source_number(d, "wrong_of_answered.high"), 3);
+        html_range(b, source_number(d, "wrong_of_answered.low"), source_number(d, "wrong_of_answered.high"),
+                   3);
         buf_adds(b, "</span></td></tr>\n");
     }
     for (size_t i = 0; i < sizeof COVERAGE / sizeof *COVERAGE; i++) {

@@ -52,9 +52,7 @@ static void interval_row(struct buf *b, const json_t *interval)
     buf_adds(b, "<td class=\"n\">");
     html_number(b, source_number(interval, "value"), 3);
     buf_adds(b, "</td><td class=\"n\">");
-    html_number(b, source_number(interval, "low"), 3);
-    buf_adds(b, " to ");
-    html_number(b, source_number(interval, "high"), 3);
+    html_range(b, source_number(interval, "low"), source_number(interval, "high"), 3);
     buf_adds(b, "</td></tr>\n");
 }
 

@@ -123,9 +123,7 @@ static void measure_row(struct buf *b, const json_t *d, const struct measure *m,
     const json_t *of = share ? source_at(d, m->key) : source_at(source_at(d, "intervals"), m->key);
     buf_adds(b, "</td><td class=\"n\">");
     if (of) {
-        html_number(b, source_number(of, "low"), 3);
-        buf_adds(b, " to ");
-        html_number(b, source_number(of, "high"), 3);
+        html_range(b, source_number(of, "low"), source_number(of, "high"), 3);
     }
     buf_addf(b, "</td><td class=\"note\">%s", m->meaning);
     if (m == SHARES) { /* accuracy never stands alone */
@@ -326,9 +324,7 @@ static void overview_row(struct buf *b, const json_t *decisions, const char *nam
         } else {
             html_number(b, source_number(m, "value"), 3);
             buf_adds(b, "<br><span class=\"note\">");
-            html_number(b, source_number(m, "low"), 3);
-            buf_adds(b, " to ");
-            html_number(b, source_number(m, "high"), 3);
+            html_range(b, source_number(m, "low"), source_number(m, "high"), 3);
             buf_adds(b, "</span>");
         }
         buf_adds(b, "</td>");

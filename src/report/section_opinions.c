@@ -89,9 +89,7 @@ static void measures(struct buf *b, const json_t *systems)
             html_number(b, json_is_number(v) ? json_number_value(v) : source_number(v, "value"), 3);
             if (json_is_object(v)) {
                 buf_adds(b, "<br><span class=\"note\">");
-                html_number(b, source_number(v, "low"), 3);
-                buf_adds(b, " to ");
-                html_number(b, source_number(v, "high"), 3);
+                html_range(b, source_number(v, "low"), source_number(v, "high"), 3);
                 buf_adds(b, "</span>");
             }
             buf_adds(b, "</td>");

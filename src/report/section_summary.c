@@ -113,9 +113,7 @@ static void ranking(struct buf *b, const json_t *result)
         unit(source_at(result, "data")));
     html_percent(b, auc);
     buf_addf(b, " of pairs (AUC %.3f, 95&nbsp;%% interval ", auc);
-    html_number(b, low, 3);
-    buf_adds(b, " to ");
-    html_number(b, source_number(result, "score.auc_high"), 3);
+    html_range(b, low, source_number(result, "score.auc_high"), 3);
     buf_adds(b, "; .5 is chance).");
     if (isfinite(low) && low <= .5)
         buf_adds(b, " <b>The interval includes chance.</b>");
