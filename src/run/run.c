@@ -1,5 +1,6 @@
 #include "run/run.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "model/checkpoint.h"
 
@@ -203,6 +204,22 @@ static int epoch_of(const json_t *meta)
     return epoch > 0 && epoch < 1000000 ? (int)epoch : 0;
 }
 
+/* Damaged numbers still are numbers: only the hash can tell. No fault, as a kill between the two files does
+ * it too. */
+static bool compare_hash(const struct run *r, const char *path, char sha256[FILE_SHA256_TEXT],
+                         struct err *err)
+{
+    const char *noted = json_string_value(json_object_get(json_object_get(r->json, "state"), "best_sha256"));
+
+    if (!file_sha256(path, sha256, err))
+        return false;
+    if (noted && *noted && strcmp(noted, sha256) != 0)
+        log_warn("%s: not the weights that run.json tells of: changed since, or the run was stopped between "
+                 "the two",
+                 path);
+    return true;
+}
+
 bool run_load_best(const struct run *r, struct nn_graph *graph, float **values, int *epoch,
                    char sha256[FILE_SHA256_TEXT], struct err *err)
 {
@@ -210,7 +227,7 @@ bool run_load_best(const struct run *r, struct nn_graph *graph, float **values, 
     json_t *meta = NULL;
     float *v = NULL;
     bool ok = false;
-    char *path = run_path(r, "best.safetensors");
+    char *path = run_path(r, "best.safetensors"), found[FILE_SHA256_TEXT];
 
     if (!file_exists(path)) {
         err_set(err, ERR_INPUT, "%s: no epoch is finished yet", r->folder);
@@ -218,7 +235,8 @@ bool run_load_best(const struct run *r, struct nn_graph *graph, float **values, 
     }
     model_build(r->model, &g, (struct nn_shape){r->channels, r->prep.size, r->prep.size}, &r->options);
     v = mem_new(g.n_values, sizeof *v);
-    if (!checkpoint_read(path, &g, v, NULL, 0, &meta, err) || (sha256 && !file_sha256(path, sha256, err)))
+    if (!checkpoint_read(path, &g, v, NULL, 0, &meta, err) ||
+        !compare_hash(r, path, sha256 ? sha256 : found, err))
         goto out;
     if (epoch)
         *epoch = epoch_of(meta);

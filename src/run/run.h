@@ -52,9 +52,10 @@ bool run_kernels(struct nn_choices *out, bool *exact, const struct run *r, struc
  */
 bool run_is_classifier(const struct run *r);
 
-/* The network, built with the run's options, and the weights of the best epoch; a classifier's ends with
- * dense and softmax. graph and *values (graph->n_values floats) are the caller's to release and free. epoch
- * (from 1; 0 when unknown) and sha256 may be NULL. */
+/* The network, built with the run's options, and the weights of the best epoch (with a warning where they are
+ * not those that run.json has the hash of); a classifier's ends with dense and softmax. graph and *values
+ * (graph->n_values floats) are the caller's to release and free. epoch (from 1; 0 when unknown) and sha256
+ * may be NULL. */
 bool run_load_best(const struct run *r, struct nn_graph *graph, float **values, int *epoch,
                    char sha256[FILE_SHA256_TEXT], struct err *err);
 
