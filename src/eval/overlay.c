@@ -61,7 +61,8 @@ static void describe(struct buf *b, const struct explanation *x, const char *thr
         buf_addf(b, "%s box %d %.1f%%", i == 0 ? " Share of the score:" : ",", i + 1,
                  100 * x->region[i].score_share);
     if (x->count > 0)
-        buf_addf(b, ". Strongest colour: %.3g of 1.", (double)x->peak);
+        buf_addf(b, ", elsewhere %.1f%%. Strongest colour: %.3g of 1.", 100 * x->rest_score / x->score,
+                 (double)x->peak);
 }
 
 /* A frame lies outside its box where there is room. */
