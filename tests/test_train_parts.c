@@ -7,6 +7,7 @@
 #include "train/norm.h"
 #include "train/options.h"
 #include "train/state.h"
+#include "train/validate.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -349,6 +350,47 @@ static void test_ellipses_by_pass_and_epoch(void **state)
     source_close(&s);
 }
 
+/* ---- the cases shown ---- */
+
+/* Three benign patients with two views each, then two malignant ones, then a normal one. */
+static struct source_item view_item(void *self, size_t index)
+{
+    static const char *const PATIENT[] = {"a", "b", "c", "d", "e", "f"};
+    static const char *const ID[] = {"a1", "a2", "b1", "b2", "c1", "c2", "d1", "d2", "e1", "e2", "f1", "f2"};
+    static const char *const LABEL[] = {"benign", "malignant", "normal"};
+    const size_t label = index < 6 ? 0 : index < 10 ? 1 : 2;
+
+    (void)self;
+    return (struct source_item){.id = ID[index],
+                                .label = LABEL[label],
+                                .patient = PATIENT[index / 2],
+                                .malignant = label == 1,
+                                .region = label != 2};
+}
+
+static void test_cases_of_different_patients(void **state)
+{
+    (void)state;
+    struct source s = {.n_validation = 12, .size = 32, .classes = 2, .item = view_item};
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct validation v;
+        validation_init(&v, &s, seed);
+        assert_int_equal(v.n_cases, 4);
+        for (int i = 0; i < 4; i++) {
+            assert_string_equal(v.cases[i].label, i < 2 ? "benign" : "malignant");
+            for (int k = 0; k < i; k++)
+                assert_int_not_equal(v.cases[i].id[0], v.cases[k].id[0]);
+        }
+        validation_release(&v);
+    }
+    s.n_validation = 4; /* of two patients */
+    struct validation v;
+    validation_init(&v, &s, 1);
+    assert_int_equal(v.n_cases, 4);
+    assert_int_not_equal(v.cases[0].id[0], v.cases[1].id[0]);
+    validation_release(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_defaults_are_allowed),
         cmocka_unit_test(test_which_epoch_is_better),
         cmocka_unit_test(test_ellipses),
+        cmocka_unit_test(test_cases_of_different_patients),
         cmocka_unit_test(test_ellipses_by_pass_and_epoch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

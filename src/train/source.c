@@ -67,6 +67,7 @@ static struct source_item data_item(void *self, size_t index)
 
     return (struct source_item){.id = item->id,
                                 .label = data_label_name(item->label),
+                                .patient = item->patient,
                                 .malignant = item->label == LABEL_MALIGNANT,
                                 .region = memchr(d->validation.mask + index * pixels, 255, pixels) != NULL};
 }

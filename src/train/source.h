@@ -24,8 +24,9 @@ struct source_batch {
 
 /* What is known of a validation image besides its pixels. */
 struct source_item {
-    const char *id;    /* borrowed */
-    const char *label; /* "benign", ...; "" where there are no labels */
+    const char *id;      /* borrowed */
+    const char *label;   /* "benign", ...; "" where there are no labels */
+    const char *patient; /* borrowed; NULL where there are none */
     bool malignant;
     bool region; /* somebody outlined something, whatever the truth in force says */
 };

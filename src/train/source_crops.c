@@ -51,10 +51,12 @@ static void fill(void *self, const struct source_batch *b, float *input, float *
 static struct source_item item(void *self, size_t index)
 {
     const struct crop_source *c = self;
-    const struct crop *crop = crop_of(&c->validation, index);
+    const struct loader *l = &c->validation;
+    const struct crop *crop = crop_of(l, index);
 
     return (struct source_item){.id = crop->id,
                                 .label = data_label_name(crop->label),
+                                .patient = l->crops->manifest->item[crop->image].patient,
                                 .malignant = crop->label == LABEL_MALIGNANT,
                                 .region = true};
 }

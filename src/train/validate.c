@@ -43,17 +43,32 @@ static bool is_taken(const struct validation *v, size_t place)
     return false;
 }
 
+/* Whether a case of the same patient is shown already. */
+static bool is_known(const struct validation *v, const struct source_item *item)
+{
+    const struct source *s = v->source;
+
+    for (int i = 0; item->patient && i < v->n_cases; i++) {
+        if (!strcmp(s->item(s->self, v->place[i]).patient, item->patient))
+            return true;
+    }
+    return false;
+}
+
+/* Patients who are not shown yet first: two views of one lesion tell little more than one. */
 static void grant(struct validation *v, const struct wish *wish, const size_t *order)
 {
     const struct source *s = v->source;
+    const size_t n = s->n_validation;
     int granted = 0;
 
-    for (size_t k = 0; k < s->n_validation && granted < wish->most && v->n_cases < RUN_CASES; k++) {
-        struct source_item item = s->item(s->self, order[k]);
-        if (!wish->fits(&item) || is_taken(v, order[k]))
+    for (size_t k = 0; k < 2 * n && granted < wish->most && v->n_cases < RUN_CASES; k++) {
+        const size_t at = order[k % n];
+        struct source_item item = s->item(s->self, at);
+        if (!wish->fits(&item) || is_taken(v, at) || (k < n && is_known(v, &item)))
             continue;
         v->cases[v->n_cases] = (struct train_case){.id = item.id, .label = item.label};
-        v->place[v->n_cases++] = order[k];
+        v->place[v->n_cases++] = at;
         granted++;
     }
 }
