@@ -194,7 +194,7 @@ void chart_intervals(struct buf *b, const struct chart_forest *forest)
     for (int i = 0; i <= 5; i++) {
         double x = place_share(f.name_width, f.width, i / 5.0);
         svg_line(b, (struct svg_line){x, top - 8, x, bottom}, GRID_COLOR, 1, NULL);
-        snprintf(label, sizeof label, "%d %%", i * 20);
+        snprintf(label, sizeof label, f.fractions ? "%.2g" : "%.0f %%", f.fractions ? i / 5.0 : i * 20.0);
         svg_text(b, (struct svg_text){x, bottom + 17, "middle", 12, NULL}, label);
     }
     for (size_t i = 0; i < f.n; i++)

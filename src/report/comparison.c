@@ -215,7 +215,7 @@ static void intervals(struct buf *b, const json_t *json, const char *measure, co
             NULL};
     }
     buf_adds(b, "<figure>");
-    chart_intervals(b, &(struct chart_forest){title, 500, 0, rows, n});
+    chart_intervals(b, &(struct chart_forest){title, 500, 0, rows, n, true});
     buf_adds(b, "</figure>\n");
     free(rows);
 }

@@ -165,7 +165,7 @@ static void intervals(struct buf *b, const json_t *d)
                                           .reference = i == 0 ? source_number(d, "majority_class") : NAN,
                                           .reference_name = "majority class"};
     buf_adds(b, "<figure>");
-    chart_intervals(b, &(struct chart_forest){"Shares with 95 % intervals", 500, 0, rows, N_SHARES});
+    chart_intervals(b, &(struct chart_forest){"Shares with 95 % intervals", 500, 0, rows, N_SHARES, false});
     buf_adds(b, "</figure>\n");
 }
 

@@ -112,7 +112,7 @@ static void forest(struct buf *b, const json_t *result)
     }
     buf_adds(b, "<figure>");
     chart_intervals(
-        b, &(struct chart_forest){"AUC by level and stratum, with 95 % intervals", 700, 190, rows, n});
+        b, &(struct chart_forest){"AUC by level and stratum, with 95 % intervals", 700, 190, rows, n, true});
     buf_adds(b, "</figure>\n");
     for (size_t i = 0; i < n; i++)
         free(names[i]);
