@@ -103,6 +103,9 @@ static void faults_name_their_line(void **state)
         {"a,b\n1,2\n1,2,3\n", 0, "line 3: 3 fields, the header has 2"},
         {"a,b\n\"1\n1\",2\n\n5\n", 0, "line 5: 1 fields, the header has 2"},
         {"a,b\n1,\"2\"x\n", 0, "line 2: text behind a closing quote"},
+        {"image;mask\n\"a.png\";\"b.png\"\n", 0,
+         "line 1: columns are separated by semicolons, commas are wanted"},
+        {"image\tmask\na.png\tb.png\n", 0, "line 1: columns are separated by tabs, commas are wanted"},
         {"a,b\n1,\0 2\n", 10, "line 2: a NUL byte, this is not text"},
     };
 

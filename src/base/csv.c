@@ -107,6 +107,17 @@ static void add_row(struct parser *p, size_t line)
     p->row_line[p->rows++] = line;
 }
 
+/* Spreadsheets of many countries write semicolons. */
+static bool check_header(const char *header, size_t columns, size_t line, struct err *err)
+{
+    if (columns == 1 && strchr(header, ';'))
+        return err_set(err, ERR_FORMAT, "line %zu: columns are separated by semicolons, commas are wanted",
+                       line);
+    if (columns == 1 && strchr(header, '\t'))
+        return err_set(err, ERR_FORMAT, "line %zu: columns are separated by tabs, commas are wanted", line);
+    return true;
+}
+
 static bool read_row(struct parser *p, struct err *err)
 {
     size_t first = p->cells, line = p->line, start = p->pos;
@@ -124,8 +135,11 @@ static bool read_row(struct parser *p, struct err *err)
         p->cells = first; /* a blank line */
         return true;
     }
-    if (p->columns == 0)
+    if (p->columns == 0) {
         p->columns = count;
+        if (!check_header(p->cell[first], count, line, err))
+            return false;
+    }
     if (count != p->columns)
         return err_set(err, ERR_FORMAT, "line %zu: %zu fields, the header has %zu", line, count, p->columns);
     add_row(p, line);

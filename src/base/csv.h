@@ -27,8 +27,8 @@ struct csv {
         {NULL, 0, 0}, NULL, 0, NULL                                                                          \
     }
 
-/* Parses n bytes. Fails on an unclosed quote, on a NUL byte, and on a row with another number of fields than
- * the header; the message names the line. */
+/* Parses n bytes. Fails on an unclosed quote, on a NUL byte, on columns separated by semicolons or tabs, and
+ * on a row with another number of fields than the header; the message names the line. */
 bool csv_parse(struct csv *out, const char *bytes, size_t n, struct err *err);
 /* Reads a file of at most 256 MiB; errors carry the path. */
 bool csv_read(struct csv *out, const char *path, struct err *err);
