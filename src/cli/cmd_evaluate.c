@@ -181,16 +181,24 @@ static void print_line(const char *name, const json_t *interval, const char *not
            share_text(value(interval, "low"), b), share_text(value(interval, "high"), c), note);
 }
 
+static void print_mean(const char *name, const json_t *overlap)
+{
+    char a[16], b[16], c[16];
+
+    printf("  %-28s %s  [%s, %s]\n", name, share_text(value(overlap, "mean"), a),
+           share_text(value(overlap, "mean_low"), b), share_text(value(overlap, "mean_high"), c));
+}
+
 static void print_overlap(const json_t *o)
 {
     const json_t *dice = json_object_get(o, "dice"), *malignant = json_object_get(o, "dice_malignant");
     char a[16], b[16], c[16];
 
     printf("Overlap with the true mask, %.0f images that have one\n", value(o, "nonempty_truths"));
-    printf("  %-28s %s  [%s, %s]\n", "Dice, mean", share_text(value(dice, "mean"), a),
-           share_text(value(dice, "mean_low"), b), share_text(value(dice, "mean_high"), c));
+    print_mean("Dice, mean", dice);
     printf("  %-28s %s  quartiles %s to %s\n", "Dice, median", share_text(value(dice, "median"), a),
            share_text(value(dice, "q1"), b), share_text(value(dice, "q3"), c));
+    print_mean("IoU, mean", json_object_get(o, "iou"));
     printf("  %-28s %s  of %.0f\n", "Dice, mean, malignant", share_text(value(malignant, "mean"), a),
            value(malignant, "images"));
     printf("  %-28s %s  (uncut, whole batches: the published metric)\n", "soft batch Dice",
@@ -209,6 +217,24 @@ static void print_cam_of(const json_t *cam, const char *which, const char *words
     print_line("energy inside", json_object_get(a, "energy_inside"), "");
 }
 
+static double cell(const json_t *matrix, size_t actual, size_t answer)
+{
+    return json_number_value(json_array_get(json_array_get(matrix, actual), answer));
+}
+
+/* Both matrices, actual in rows: the yes-or-no answer, and the three answers. */
+static void print_matrices(const json_t *d)
+{
+    static const char *const ACTUAL[] = {"actual benign or normal", "actual malignant"};
+    const json_t *two = json_object_get(d, "confusion"), *three = json_object_get(d, "three_way");
+
+    printf("  %-28s %7s %9s | %7s %9s %9s\n", "two answers | three answers", "benign", "malignant", "benign",
+           "uncertain", "malignant");
+    for (size_t i = 0; i < 2; i++)
+        printf("  %-28s %7.0f %9.0f | %7.0f %9.0f %9.0f\n", ACTUAL[i], cell(two, i, 0), cell(two, i, 1),
+               cell(three, i, 0), cell(three, i, 1), cell(three, i, 2));
+}
+
 static void print_decision(const json_t *d)
 {
     const json_t *chosen_on = json_object_get(d, "chosen_on");
@@ -220,11 +246,14 @@ static void print_decision(const json_t *d)
            json_is_string(chosen_on) ? "; chosen on " : "",
            json_is_string(chosen_on) ? json_string_value(chosen_on) : "",
            same ? ", THE SAME IMAGES AS HERE: optimistic" : "");
+    print_matrices(d);
     snprintf(note, sizeof note, "  majority class alone: %s",
              share_text(value(d, "majority_class"), majority));
     print_line("accuracy", json_object_get(d, "accuracy"), note);
     print_line("sensitivity", json_object_get(d, "sensitivity"), "");
     print_line("specificity", json_object_get(d, "specificity"), "");
+    print_line("PPV", json_object_get(d, "ppv"), "");
+    print_line("NPV", json_object_get(d, "npv"), "");
     print_line("uncertain", json_object_get(d, "uncertain"), "");
     if (value(d, "confidence") > 0) {
         snprintf(note, sizeof note, "  promised at most %g, confidence %g", value(d, "miss_rate"),
@@ -276,22 +305,17 @@ static void print_result(const json_t *r, const char *out)
     printf("In brackets: 95%% intervals. Written to %s\n%s\n", out, CLI_DISCLAIMER);
 }
 
-static double cell(const json_t *system, size_t actual, size_t answer)
-{
-    return json_number_value(
-        json_array_get(json_array_get(json_object_get(system, "three_way"), actual), answer));
-}
-
 static void print_system(const json_t *system)
 {
+    const json_t *three = json_object_get(system, "three_way");
     char majority[16], note[64];
 
     printf("%s, %.0f images; benign, uncertain, malignant\n",
            json_string_value(json_object_get(system, "name")), value(system, "images"));
-    printf("  actual benign or normal      %.0f %.0f %.0f\n", cell(system, 0, 0), cell(system, 0, 1),
-           cell(system, 0, 2));
-    printf("  actual malignant             %.0f %.0f %.0f\n", cell(system, 1, 0), cell(system, 1, 1),
-           cell(system, 1, 2));
+    printf("  actual benign or normal      %.0f %.0f %.0f\n", cell(three, 0, 0), cell(three, 0, 1),
+           cell(three, 0, 2));
+    printf("  actual malignant             %.0f %.0f %.0f\n", cell(three, 1, 0), cell(three, 1, 1),
+           cell(three, 1, 2));
     snprintf(note, sizeof note, "  majority class of these alone: %s",
              share_text(value(system, "majority_class_of_decided"), majority));
     print_line("accuracy of the decided", json_object_get(system, "accuracy_of_decided"), note);

@@ -107,6 +107,14 @@ equal "the black box sees what the segmenter saw" "$("$TOOL" json black-box/run.
 # ---- numbers ----
 must evaluate black-box data
 holds "evaluate" out "not a medical device"
+holds "evaluate: matrices" out "two answers | three answers"
+for row in 0 1; do
+    name="actual malignant"
+    [ $row = 1 ] || name="actual benign or normal"
+    equal "evaluate: $name" "$(grep "$name" out | tail -1 | sed "s/.*$name *//; s/[| ]\{1,\}/ /g")" \
+        "$("$TOOL" json black-box/evaluation/result.json decisions.1.confusion.$row.0 decisions.1.confusion.$row.1 \
+            decisions.1.three_way.$row.0 decisions.1.three_way.$row.1 decisions.1.three_way.$row.2 | tr '\n' ' ' | sed 's/ $//')"
+done
 E=black-box/evaluation
 equal "predictions.csv" "$(head -1 $E/predictions.csv)" \
     id,patient,label,part,score,answer,dice,iou,truth_pixels,predicted_pixels,mask,image,side,view,density,assessment,subtlety
