@@ -277,6 +277,38 @@ static void benign_masses_have_sharper_edges(void **state)
         fail_msg("fall at the edge: benign %.2f, malignant %.2f", benign, malignant);
 }
 
+/* The brightest pixel near the outline of the core over the brightest in its middle. */
+static double crown_of(const struct phantom_picture *p)
+{
+    double brightest[2] = {0};
+
+    for (int y = 0; y < p->mask.height; y++)
+        for (int x = 0; x < p->mask.width; x++) {
+            const int at = y * p->mask.width + x, middle = !near_edge(&p->mask, x, y, 5);
+            if (image_u8(&p->mask)[at])
+                brightest[middle] = fmax(brightest[middle], image_u16(&p->grey)[at]);
+        }
+    return brightest[0] / brightest[1];
+}
+
+/* Spicules fade into the core: where their roots lie on top of it, they shine like a crown. */
+static void spiculated_masses_wear_no_crown(void **state)
+{
+    (void)state;
+    double sum = 0;
+    int n = 0;
+
+    for (int i = 0; i < CASES * 2; i++) {
+        if (all[i].about.mass[0].kind != PHANTOM_SPICULATED || all[i].about.subtlety < 4)
+            continue;
+        sum += crown_of(&all[i].picture);
+        n++;
+    }
+    assert_true(n >= 4);
+    if (!(sum / n < 1.03))
+        fail_msg("the rim's brightest over the middle's: %.3f in %d pictures", sum / n, n);
+}
+
 static double column_mean(const struct image *grey, int from, int to)
 {
     double sum = 0;
@@ -454,6 +486,7 @@ int main(void)
         cmocka_unit_test(most_masses_stand_out),
         cmocka_unit_test(malignant_masses_are_more_ragged),
         cmocka_unit_test(benign_masses_have_sharper_edges),
+        cmocka_unit_test(spiculated_masses_wear_no_crown),
         cmocka_unit_test(sides_hang_as_they_should),
         cmocka_unit_test(sixteen_bits_are_used),
         cmocka_unit_test(a_normal_case_has_no_mask),

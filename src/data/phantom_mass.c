@@ -231,6 +231,7 @@ static void draw_spicule(float *plane, const struct phantom_scene *s, const stru
     }
 }
 
+/* The dense core takes the roots up: they show only where it thins out, or it would wear a crown. */
 static void draw_spicules(struct phantom_scene *s, const struct mass *m, double light, struct rng *r)
 {
     size_t pixels = (size_t)s->width * (size_t)s->height;
@@ -240,8 +241,12 @@ static void draw_spicules(struct phantom_scene *s, const struct mass *m, double 
     for (int i = 0; i < count; i++)
         draw_spicule(plane, s, m, r);
     for (size_t i = 0; i < pixels; i++)
-        if (plane[i] > 0 && s->light[i] > 0)
-            s->light[i] += (float)light * plane[i];
+        if (plane[i] > 0 && s->light[i] > 0) {
+            float fx = ((float)(i % (size_t)s->width) + 0.5f) / (float)s->height;
+            float fy = ((float)(i / (size_t)s->width) + 0.5f) / (float)s->height;
+            float core = fminf(profile(m, radii_at(m, fx - (float)m->x, fy - (float)m->y)), 1);
+            s->light[i] += (float)light * plane[i] * (1 - core);
+        }
     free(plane);
 }
 
@@ -253,7 +258,7 @@ static void draw_mass(struct phantom_scene *s, struct mass *m, const struct mass
     double light = amplitude(m, &before, r);
     draw_core(s, m, light, (float)before.light[0]);
     if (m->spiculated)
-        draw_spicules(s, m, 0.6 * light, r);
+        draw_spicules(s, m, 0.85 * light, r);
 }
 
 void phantom_mass_draw(struct phantom_scene *s)
