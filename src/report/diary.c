@@ -20,6 +20,7 @@ enum { MAX_PANELS = 60, JPEG_QUALITY = 78, MAX_THREADS = 3 };
 static const char STYLE[] =
     "<style>.epoch{display:none}.epoch.shown{display:block}.epoch "
     "img{width:100%;max-width:960px;height:auto;display:block}\n"
+    "@media print{.epoch img{width:auto;max-width:100%;max-height:135mm}}\n"
     ".bar{display:flex;gap:12px;align-items:center;max-width:960px;margin:10px 0}.bar input{flex:1}\n"
     ".bar button{font:inherit;padding:4px 14px;border:1px solid "
     "#9aa5b1;border-radius:4px;background:#fff;cursor:pointer}\n"
