@@ -186,6 +186,47 @@ static void test_predictions_and_masks(void **state)
     csv_release(&t);
 }
 
+/* Every image's parts add up to its score, and say what the answer would be without them. */
+static void test_regions(void **state)
+{
+    (void)state;
+    const char *out = under(run, "evaluation");
+    struct csv t = CSV_INIT, p = CSV_INIT;
+    struct err err = ERR_INIT;
+    size_t row = 0;
+
+    must(csv_read(&t, under(out, "regions.csv"), &err), err);
+    must(csv_read(&p, under(out, "predictions.csv"), &err), err);
+    for (size_t i = 0; i < p.count; i++) {
+        const char *id = csv_get(&p, i, csv_column(&p, "id"));
+        double sum = 0, shares = 0;
+        for (bool rest = false; !rest; row++) {
+            assert_true(row < t.count);
+            assert_string_equal(csv_get(&t, row, csv_column(&t, "id")), id);
+            assert_string_equal(csv_get(&t, row, csv_column(&t, "answer")),
+                                csv_get(&p, i, csv_column(&p, "answer")));
+            sum += atof(csv_get(&t, row, csv_column(&t, "score")));
+            shares += atof(csv_get(&t, row, csv_column(&t, "share")));
+            rest = !strcmp(csv_get(&t, row, csv_column(&t, "region")), "rest");
+        }
+        const double score = atof(csv_get(&p, i, csv_column(&p, "score")));
+        assert_true(fabs(sum - score) <= 1e-9 * score);
+        assert_true(fabs(shares - (score > 0)) < 1e-9);
+    }
+    assert_int_equal(row, t.count);
+    /* m2: 100 pixels in one place of the network's 32 x 32: without it nothing is left */
+    for (row = 0; strcmp(csv_get(&t, row, csv_column(&t, "id")), "m2") != 0; row++)
+        assert_true(row + 1 < t.count);
+    assert_string_equal(csv_get(&t, row, csv_column(&t, "region")), "1");
+    assert_string_equal(csv_get(&t, row, csv_column(&t, "answer")), "uncertain");
+    assert_string_equal(csv_get(&t, row, csv_column(&t, "answer_without")), "benign");
+    assert_true(atof(csv_get(&t, row, csv_column(&t, "score_without"))) < 1e-6);
+    assert_string_equal(csv_get(&t, row, csv_column(&t, "x1")), "24"); /* 6 columns, 4 pixels each */
+    assert_string_equal(csv_get(&t, row + 1, csv_column(&t, "region")), "rest");
+    csv_release(&p);
+    csv_release(&t);
+}
+
 static void test_looks_at_the_test_part_are_counted(void **state)
 {
     (void)state;
@@ -388,6 +429,18 @@ static void change_a_score(const char *folder)
     free(text);
 }
 
+/* FOLDER/regions.csv with the answer without one place another. */
+static void change_a_region(const char *folder)
+{
+    struct err err = ERR_INIT;
+    char *text = read_text(under(folder, "regions.csv")), *at = strstr(text, "malignant,benign");
+
+    assert_non_null(at);
+    memcpy(at + strlen("malignant,"), "BENIGN", 6);
+    must(file_write(under(folder, "regions.csv"), text, strlen(text), &err), err);
+    free(text);
+}
+
 static void test_a_result_comes_out_again(void **state)
 {
     const char *out = under(*state, "kept"), *replay = under(*state, "replay");
@@ -410,6 +463,10 @@ static void test_a_result_comes_out_again(void **state)
     must(verify(&v, &cfg, &err), err);
     assert_int_equal(v.differences, 1);
     assert_contains(v.difference[0], "score of m1: 3");
+    change_a_region(out);
+    must(verify(&v, &cfg, &err), err);
+    assert_int_equal(v.differences, 2);
+    assert_contains(v.difference[1], "answer_without of m1: BENIGN, now benign");
     json_t *result = json_file_read(under(out, "result.json"), NULL);
     json_object_set_new(json_object_get(result, "data"), "manifest_sha256", json_string("beef"));
     must(json_file_write(under(out, "result.json"), result, &err), err);
@@ -427,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_validation),
         cmocka_unit_test(test_decisions_on_validation),
         cmocka_unit_test(test_predictions_and_masks),
+        cmocka_unit_test(test_regions),
         cmocka_unit_test(test_looks_at_the_test_part_are_counted),
         cmocka_unit_test(test_another_data_set_is_an_external_test),
         cmocka_unit_test(test_thresholds_of_other_weights_are_not_used),

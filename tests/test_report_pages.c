@@ -364,6 +364,42 @@ static void examples_show_the_images_of_the_data_set(void **state)
     free(page);
 }
 
+/* Place by place: its share, and the score and the answer without it. */
+static void examples_tell_what_the_score_is_made_of(void **state)
+{
+    const struct place *p = *state;
+    char *page;
+
+    put_evaluation(p);
+    put_picture(p->data, "full/good.tif", true, 0);
+    put_picture(p->run, "evaluation/masks/good.png", false, 255);
+    page = report_of(p);
+    has_not(page, "What the score is made of"); /* an evaluation of an older program */
+    char *before = mem_copy_string(page);
+    free(page);
+    put(p->run, "evaluation/regions.csv",
+        "id,region,score,share,score_without,answer,answer_without,x0,y0,x1,y1,area_pixels,peak\n"
+        "good,1,1200,.8123,281.5,malignant,uncertain,2,3,9,9,42,1\n"
+        "good,2,250,.1666,1250.5,malignant,malignant,12,3,14,5,4,.9\n"
+        "good,rest,50.5,.0211,1450,malignant,malignant,,,,,,\n"
+        "false,rest,900,1,0,malignant,benign,,,,,,\n");
+    page = report_of(p);
+    has(page, "<th scope=\"row\">place 1</th><td class=\"n\">81.2&nbsp;%</td><td class=\"n\">281.5</td>"
+              "<td><b>uncertain</b></td>");
+    has(page, "<th scope=\"row\">place 2</th><td class=\"n\">16.7&nbsp;%</td><td class=\"n\">1250</td>"
+              "<td>malignant</td>");
+    has(page, "<th scope=\"row\">elsewhere</th><td class=\"n\">2.1&nbsp;%</td>");
+    /* of the two malignant answers one has no place, the other turns without its largest */
+    has(page, "<th scope=\"row\">malignant</th><td class=\"n\">2</td><td class=\"n\">1</td>");
+    has(page, "<td class=\"n\">1 of 2</td>");
+    /* the frames are drawn: the picture is another */
+    assert_int_equal(count_of(page, "alt=\"with marks\""), count_of(before, "alt=\"with marks\""));
+    const char *a = strstr(page, "alt=\"with marks\""), *b = strstr(before, "alt=\"with marks\"");
+    assert_true(strncmp(a, b, strcspn(a, ">")) != 0);
+    free(page);
+    free(before);
+}
+
 static void a_leak_that_was_allowed_is_told(void **state)
 {
     struct place *p = *state;
@@ -630,6 +666,7 @@ int main(void)
         TEST(the_disclaimer_frames_every_page),
         TEST(hostile_names_stay_text),
         TEST(examples_show_the_images_of_the_data_set),
+        TEST(examples_tell_what_the_score_is_made_of),
         TEST(a_leak_that_was_allowed_is_told),
         TEST(without_a_data_set_the_page_says_so),
         TEST(without_an_evaluation_the_page_says_what_to_run),
