@@ -81,7 +81,7 @@ static void test_undefined_is_nan(void **state)
     assert_true(isnan(interval_wilson(confusion_sensitivity(&benign)).low));
     assert_true(isnan(quantile(NULL, 0, .5)));
     assert_true(isnan(summary_of(NULL, 0).mean));
-    assert_true(isnan(overlap_soft_dice(NULL, 0)));
+    assert_true(isnan(overlap_soft_dice(NULL, NULL, 0)));
 }
 
 static void test_wilson(void **state)
@@ -316,10 +316,10 @@ static void test_overlap(void **state)
     near(overlap_dice(&e), 0, 0);
     near(overlap_dice(&both_empty), 1, 0);
     near(overlap_iou(&both_empty), 1, 0);
-    near(overlap_soft_dice(&o, 1), (2 * 2.01 + 1) / (4 + 2.61 + 1), 1e-6);
-    near(overlap_soft_dice(&both_empty, 1), 1, 0);
+    near(overlap_soft_dice(&o, NULL, 1), (2 * 2.01 + 1) / (4 + 2.61 + 1), 1e-6);
+    near(overlap_soft_dice(&both_empty, NULL, 1), 1, 0);
     const struct overlap_counts two[] = {o, e}; /* sums over the batch, not a mean of two */
-    near(overlap_soft_dice(two, 2), (2 * 2.01 + 1) / (4 + 2 * 2.61 + 1), 1e-6);
+    near(overlap_soft_dice(two, NULL, 2), (2 * 2.01 + 1) / (4 + 2 * 2.61 + 1), 1e-6);
 }
 
 static struct band choose(const double *score, const bool *malignant, size_t n, double sensitivity,

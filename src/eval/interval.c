@@ -115,7 +115,13 @@ static double of_sample(const struct bootstrap *b)
 
 struct interval interval_bootstrap(const struct bootstrap *b)
 {
-    return interval_bootstrap_difference(b, NULL);
+    struct interval i = interval_bootstrap_difference(b, NULL);
+
+    if (b->groups < 2)
+        i.value = NAN;
+    if (i.low == i.high)
+        i.low = i.high = NAN;
+    return i;
 }
 
 struct interval interval_bootstrap_difference(const struct bootstrap *b, double *p)

@@ -48,6 +48,33 @@ static void pr_at(const void *context, size_t i, double v[3])
     v[2] = p->threshold;
 }
 
+/* Where a share is told at a fixed place of a curve, Wilson's interval of its counts stands beside it. */
+static json_t *share_at(const char *name, double at, const char *measure, struct share s)
+{
+    return json_pack("{s:f, s:I, s:o}", name, at, "of", (json_int_t)s.n, measure,
+                     interval_json(interval_wilson(s)));
+}
+
+/* The precision at the first point that reaches each recall. */
+static json_t *precision_at(const struct pr_curve *c, size_t positives)
+{
+    static const double RECALL[] = {.5, .7, .8, .9, .95, 1};
+    json_t *list = json_array();
+
+    for (size_t k = 0; k < sizeof RECALL / sizeof *RECALL; k++) {
+        for (size_t i = 0; i < c->count; i++) {
+            const struct pr_point *p = &c->point[i];
+            if (p->recall < RECALL[k] - 1e-12)
+                continue;
+            const double hits = p->recall * (double)positives;
+            const struct share s = {(size_t)lrint(hits), (size_t)lrint(hits / p->precision)};
+            json_array_append_new(list, share_at("recall", RECALL[k], "precision", s));
+            break;
+        }
+    }
+    return list;
+}
+
 static json_t *precision_json(const struct measures *m, const struct scored *s)
 {
     struct ranking r;
@@ -58,9 +85,11 @@ static json_t *precision_json(const struct measures *m, const struct scored *s)
         positives.hits += s->malignant[i];
     ranking_make(&r, s->score, s->malignant, s->n);
     pr_make(&c, &r);
-    json_t *json = json_pack(
-        "{s:o, s:o, s:o}", "average_precision", interval_json(bootstrap(m, ranking_average_precision, &r)),
-        "chance", number_json(share_value(positives)), "curve", measures_curve(c.count, pr_at, &c));
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "average_precision",
+                             interval_json(ranking_tells(&r) ? bootstrap(m, ranking_average_precision, &r)
+                                                             : (struct interval){NAN, NAN, NAN}),
+                             "chance", number_json(share_value(positives)), "curve",
+                             measures_curve(c.count, pr_at, &c), "at", precision_at(&c, positives.hits));
     pr_release(&c);
     ranking_release(&r);
     return json;
@@ -133,6 +162,26 @@ static void coverage_at(const void *context, size_t i, double v[3])
     v[1] = p->risk;
 }
 
+/* The risk at the first point that covers each share of the cases. */
+static json_t *coverage_shares(const struct coverage_curve *c, size_t cases)
+{
+    static const double COVERAGE[] = {.25, .5, .75, .9, 1};
+    json_t *list = json_array();
+
+    for (size_t k = 0; k < sizeof COVERAGE / sizeof *COVERAGE; k++) {
+        for (size_t i = 0; i < c->count; i++) {
+            const struct coverage_point *p = &c->point[i];
+            if (p->coverage < COVERAGE[k] - 1e-12)
+                continue;
+            const double answered = p->coverage * (double)cases;
+            const struct share s = {(size_t)lrint(p->risk * answered), (size_t)lrint(answered)};
+            json_array_append_new(list, share_at("coverage", COVERAGE[k], "risk", s));
+            break;
+        }
+    }
+    return list;
+}
+
 /* The answer is malignant from a probability of one half on; the surest are furthest from it. */
 static json_t *coverage_json(const struct measures *m, const struct scored *s)
 {
@@ -146,8 +195,8 @@ static json_t *coverage_json(const struct measures *m, const struct scored *s)
         p[i] = fabs(p[i] - .5);
     }
     coverage_make(&c, &(struct coverage_cases){p, wrong, s->n});
-    json_t *json = json_pack("{s:o, s:o}", "area", number_json(c.area), "curve",
-                             measures_curve(c.count, coverage_at, &c));
+    json_t *json = json_pack("{s:o, s:o, s:o}", "area", number_json(c.area), "curve",
+                             measures_curve(c.count, coverage_at, &c), "at", coverage_shares(&c, s->n));
     coverage_release(&c);
     free(p);
     free(wrong);

@@ -28,6 +28,13 @@ json_t *interval_json(struct interval i); /* {"value", "low", "high"} */
 /* "unreadable": ids and errors of the cases that could not be read. */
 json_t *result_unreadable(const struct cases *c);
 
+/* "overlap": Dice and IoU of the maps; soft Dice over batches of so many images. */
+json_t *result_overlap(const struct sample *s, size_t batch);
+
+/* "cannot_tell": sentences on what such cases leave open, whatever numbers there are; [] where nothing is.
+ * unit: "image" or "crop". */
+json_t *result_cannot_tell(const struct sample *s, const char *unit);
+
 /* "cam": how Grad-CAM agrees with the true regions. */
 json_t *result_cam(const struct sample *s);
 
