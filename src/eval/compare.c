@@ -219,10 +219,11 @@ static json_t *run_json(const struct comparison *c, size_t run)
         ranking_tells(&r) ? interval_bootstrap(&draw) : (struct interval){NAN, NAN, NAN};
     const char *by = json_string_value(json_object_get(c->of[run].result, "answers_by"));
     json_t *json =
-        json_pack("{s:o, s:O, s:s?, s:I, s:o, s:o, s:o, s:o}", "folder", json_text(c->how->run[run]), "run",
-                  json_object_get(c->of[run].result, "run"), "answers_by", by, "left_out",
-                  (json_int_t)(c->of[run].rows.count - c->n), "auc", interval_json(auc), "accuracy",
-                  accuracy_json(c, run), "dice", interval_json(interval_bootstrap(&mean)), "roc",
+        json_pack("{s:o, s:O, s:O?, s:s?, s:I, s:o, s:o, s:o, s:o}", "folder", json_text(c->how->run[run]),
+                  "run", json_object_get(c->of[run].result, "run"), "data_leaks",
+                  json_object_get(json_object_get(c->of[run].result, "data"), "leaks"), "answers_by", by,
+                  "left_out", (json_int_t)(c->of[run].rows.count - c->n), "auc", interval_json(auc),
+                  "accuracy", accuracy_json(c, run), "dice", interval_json(interval_bootstrap(&mean)), "roc",
                   measures_curve(roc.count, roc_at, &roc));
     roc_release(&roc);
     ranking_release(&r);

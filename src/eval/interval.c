@@ -2,24 +2,18 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/wilson.h"
 #include "data/parallel.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define Z_95 1.959963984540054 /* the normal distribution's .975 quantile */
-
 struct interval interval_wilson(struct share s)
 {
-    if (s.n == 0)
-        return (struct interval){NAN, NAN, NAN};
-    const double n = (double)s.n, p = (double)s.hits / n, zz = Z_95 * Z_95;
-    const double centre = (p + zz / (2 * n)) / (1 + zz / n);
-    const double half = Z_95 / (1 + zz / n) * sqrt(p * (1 - p) / n + zz / (4 * n * n));
+    const struct wilson w = wilson_bounds((double)s.hits, (double)s.n);
 
-    /* the bounds of all or nothing are 0 and 1 in exact arithmetic */
-    return (struct interval){p, s.hits == 0 ? 0 : centre - half, s.hits == s.n ? 1 : centre + half};
+    return (struct interval){share_value(s), w.low, w.high};
 }
 
 double quantile(const double *sorted, size_t n, double p)

@@ -10,7 +10,7 @@ struct interval {
     double value, low, high;
 };
 
-/* Wilson's score interval (1927, DOI 10.1080/01621459.1927.10502953) with z = 1.959964. */
+/* Wilson's score interval (base/wilson.h). */
 struct interval interval_wilson(struct share s);
 
 /* The p-quantile of n ascending numbers: linear between neighbours, the first at p = 0, the last at p = 1

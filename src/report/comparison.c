@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "report/chart.h"
 #include "report/html.h"
+#include "report/leaks.h"
 #include "report/source.h"
 
 #include <math.h>
@@ -23,24 +24,42 @@ static const char *letter(size_t run)
 
 static void what(struct buf *b, const json_t *json)
 {
-    const json_t *data = source_at(json, "data");
+    const json_t *data = source_at(json, "data"), *runs = source_at(json, "runs");
+    const double touched = source_number(data, "test_evaluations");
 
     buf_addf(b,
              "<div class=\"summary\"><p>%zu runs on the same <b>%.0f cases</b> of %.0f patients, %.0f "
              "malignant: the ",
-             json_array_size(source_at(json, "runs")), source_number(json, "cases"),
-             source_number(json, "patients"), source_number(json, "malignant"));
+             json_array_size(runs), source_number(json, "cases"), source_number(json, "patients"),
+             source_number(json, "malignant"));
     html_text(b, source_text(data, "part"));
     buf_adds(b, " part of ");
     html_text(b, source_text(data, "path"));
     buf_adds(b, ". Always giving one answer would be right for ");
     html_percent(b, source_number(json, "majority_class"));
     buf_adds(b, ".</p>\n");
+    if (!strcmp(source_text(data, "part"), "test") && isfinite(touched))
+        buf_addf(
+            b,
+            "<p class=\"caution\">The test part had been evaluated %.0f time%s with run A when its result "
+            "was made; every look after the first makes it less of a test.</p>\n",
+            touched, touched == 1 ? "" : "s");
     if (!strcmp(source_text(data, "part"), "validation"))
         buf_adds(
             b,
             "<p class=\"caution\">These cases also chose each run's best epoch and thresholds: the numbers "
             "are optimistic for all of them.</p>\n");
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        struct buf said = BUF_INIT;
+        leaks_of_training(&said, source_at(run, "run.leaks"));
+        leaks_of_data(&said, source_at(run, "data_leaks"));
+        if (said.len > 0) {
+            buf_addf(b, "<p><b>Run %s:</b></p>\n", letter(i));
+            buf_add(b, said.data, said.len);
+        }
+        buf_release(&said);
+    }
     buf_adds(b, "</div>\n");
 }
 
@@ -49,20 +68,19 @@ static void interval_cell(struct buf *b, const json_t *i)
     buf_adds(b, "<td class=\"n\">");
     html_number(b, source_number(i, "value"), 3);
     buf_adds(b, "<br><span class=\"note\">");
-    html_number(b, source_number(i, "low"), 3);
-    buf_adds(b, " to ");
-    html_number(b, source_number(i, "high"), 3);
+    html_interval(b, source_number(i, "low"), source_number(i, "high"));
     buf_adds(b, "</span></td>");
 }
 
-static void runs_table(struct buf *b, const json_t *runs, const char *of)
+static void runs_table(struct buf *b, const json_t *runs, double majority, const char *of)
 {
-    buf_adds(b,
-             "<div class=\"wide\"><table class=\"measures\"><caption>Each run with its 95&nbsp;% "
-             "intervals</caption><thead><tr><th></th><th>run</th><th>trained for</th><th>thresholds</th><th "
-             "class=\"n\">AUC</th><th class=\"n\">accuracy</th><th class=\"n\">Dice, mean</th><th "
-             "class=\"n\">cases "
-             "left out</th></tr></thead><tbody>\n");
+    buf_adds(b, "<div class=\"wide\"><table class=\"measures\"><caption>Each run with its 95&nbsp;% "
+                "intervals; the majority class alone has an accuracy of ");
+    html_number(b, majority, 3);
+    buf_adds(b, "</caption><thead><tr><th></th><th>run</th><th>trained for</th><th>thresholds</th><th "
+                "class=\"n\">AUC</th><th class=\"n\">accuracy</th><th class=\"n\">Dice, mean</th><th "
+                "class=\"n\">cases "
+                "left out</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *r = json_array_get(runs, i);
         const char *by = source_text(r, "answers_by");
@@ -230,7 +248,8 @@ static void write_page(struct buf *b, const json_t *json)
 {
     html_begin(b, "Comparison", source_text(json, "program"));
     what(b, json);
-    runs_table(b, source_at(json, "runs"), source_text(json, "dice_of"));
+    runs_table(b, source_at(json, "runs"), source_number(json, "majority_class"),
+               source_text(json, "dice_of"));
     buf_adds(b, "<div class=\"pair\"><div>\n");
     curves(b, source_at(json, "runs"));
     buf_adds(b, "</div><div>\n");

@@ -19,10 +19,14 @@ void html_number(struct buf *b, double v, int decimals);
 enum { HTML_SCORE_TEXT = 24 };
 void html_score_text(double score, char text[HTML_SCORE_TEXT]);
 /* A share as "77.6 %", or an en dash. */
+/* "0.123 to 0.456", or a dash where an end is not known. */
+void html_interval(struct buf *b, double low, double high);
 void html_percent(struct buf *b, double share);
 
 /* Everything up to and with <main>: style, title as heading, the disclaimer. subtitle may be NULL. */
 void html_begin(struct buf *b, const char *title, const char *subtitle);
+/* The same with rules of the page's own after the common ones. */
+void html_begin_styled(struct buf *b, const char *title, const char *subtitle, const char *rules);
 /* The disclaimer again, and everything after. */
 void html_end(struct buf *b);
 

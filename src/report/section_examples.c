@@ -264,17 +264,18 @@ static void write_marks(struct buf *b, bool crops)
             b,
             "<p class=\"note\">Each case: the crop as it is, and under the warm glow of its Grad-CAM, which "
             "shows where the evidence for malignant comes from (each map at its own full strength). Mark:"
-            "<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the true lesion.");
+            "<span class=\"key\" style=\"border-color:#00c896\">&nbsp;</span>outline of the true lesion.");
         return;
     }
     buf_adds(
-        b,
-        "<p class=\"note\">Each case: the image as it is, the image with the marks and, where they are "
-        "small, "
-        "that part enlarged. Marks:<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the "
-        "truth<span class=\"key\" style=\"border-color:#ff8c00\"></span>outline of the prediction cut at .5; "
-        "the warm glow is the prediction before the cut. Numbered frames are the places that the score is "
-        "made of.");
+        b, "<p class=\"note\">Each case: the image as it is, the image with the marks and, where they are "
+           "small, "
+           "that part enlarged. Marks:<span class=\"key\" "
+           "style=\"border-color:#00c896\">&nbsp;</span>outline of the "
+           "truth<span class=\"key\" style=\"border-color:#ff8c00\">&nbsp;</span>outline of the prediction "
+           "cut at .5; "
+           "the warm glow is the prediction before the cut. Numbered frames are the places that the score is "
+           "made of.");
 }
 
 static void write_legend(struct buf *b, const struct source *s)

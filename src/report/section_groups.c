@@ -14,9 +14,7 @@ static void interval_cells(struct buf *b, const json_t *i)
     html_number(b, source_number(i, "value"), 3);
     if (isfinite(source_number(i, "low"))) {
         buf_adds(b, "<br><span class=\"note\">");
-        html_number(b, source_number(i, "low"), 3);
-        buf_adds(b, " to ");
-        html_number(b, source_number(i, "high"), 3);
+        html_interval(b, source_number(i, "low"), source_number(i, "high"));
         buf_adds(b, "</span>");
     }
     buf_adds(b, "</td>");
@@ -45,6 +43,8 @@ static void group_row(struct buf *b, const json_t *groups, const json_t *g, cons
 {
     buf_adds(b, "<tr><th>");
     html_text(b, name);
+    if (json_is_true(source_at(g, "few")))
+        buf_adds(b, "<br><span class=\"note\">few: rough</span>");
     buf_adds(b, "</th>");
     if (!isfinite(source_number(g, "cases"))) {
         buf_adds(b, "<td class=\"note\" colspan=\"9\">not known: some image does not say which</td></tr>\n");
@@ -55,8 +55,7 @@ static void group_row(struct buf *b, const json_t *groups, const json_t *g, cons
     for (size_t c = 0; c < N_COLUMNS; c++)
         if (has_column(groups, c))
             interval_cells(b, source_at(g, COLUMNS[c].key));
-    buf_adds(b, json_is_true(source_at(g, "few")) ? "<td class=\"note\">few cases: rough</td></tr>\n"
-                                                  : "<td></td></tr>\n");
+    buf_adds(b, "</tr>\n");
 }
 
 /* "density 2", "view CC", "patient". */
@@ -71,14 +70,15 @@ static char *group_name(const json_t *g)
 
 static void table(struct buf *b, const json_t *groups, const char *caption)
 {
-    buf_addf(b,
-             "<div class=\"wide\"><table class=\"measures\"><caption>%s</caption><thead><tr><th></th><th "
-             "class=\"n\">cases</th><th class=\"n\">patients</th><th class=\"n\">malignant</th>",
-             caption);
+    buf_addf(
+        b,
+        "<div class=\"wide\"><table class=\"measures tight\"><caption>%s</caption><thead><tr><th></th><th "
+        "class=\"n\">cases</th><th class=\"n\">patients</th><th class=\"n\">malignant</th>",
+        caption);
     for (size_t c = 0; c < N_COLUMNS; c++)
         if (has_column(groups, c))
             buf_addf(b, "<th class=\"n\">%s</th>", COLUMNS[c].name);
-    buf_adds(b, "<th></th></tr></thead><tbody>\n");
+    buf_adds(b, "</tr></thead><tbody>\n");
     for (size_t i = 0; i < json_array_size(groups); i++) {
         char *name = group_name(json_array_get(groups, i));
         group_row(b, groups, json_array_get(groups, i), name);

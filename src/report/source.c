@@ -53,7 +53,7 @@ static bool field_number(const struct csv *t, size_t row, const char *column, do
     char *end;
     double v = strtod(text, &end);
 
-    if (*end)
+    if (*end || (end != text && !isfinite(v)))
         return err_set(err, ERR_FORMAT, "line %zu: %s: '%.40s' is no number", t->row[row].line, column, text);
     *out = end == text ? NAN : v;
     return true;
