@@ -179,7 +179,7 @@ static void print_interval(const char *name, double v, double low, double high, 
     char a[16], b[16], c[16];
 
     if (!isfinite(v))
-        printf("  %-28s cannot be told%s\n", name, note);
+        printf("  %-28s cannot be told\n", name);
     else if (!isfinite(low) || !isfinite(high))
         printf("  %-28s %s  no interval: too few patients, or all alike%s\n", name, share_text(v, a), note);
     else
@@ -207,7 +207,8 @@ static void print_overlap(const json_t *o)
     const json_t *dice = json_object_get(o, "dice"), *malignant = json_object_get(o, "dice_malignant");
     char a[16], b[16], note[96];
 
-    printf("Overlap with the true mask, %.0f images that have one\n", value(o, "nonempty_truths"));
+    printf("Overlap with the true mask, %.0f image%s with one\n", value(o, "nonempty_truths"),
+           value(o, "nonempty_truths") == 1 ? "" : "s");
     print_keys("Dice, mean", dice, "mean", "");
     snprintf(note, sizeof note, "  quartiles %s to %s", share_text(value(dice, "q1"), a),
              share_text(value(dice, "q3"), b));
@@ -300,8 +301,14 @@ static void print_result(const json_t *r, const char *out)
            json_string_value(json_object_get(data, "path")), json_string_value(json_object_get(data, "part")),
            value(data, "images"), json_string_value(json_object_get(data, "unit")), value(data, "patients"),
            value(data, "benign"), value(data, "malignant"), value(data, "normal"));
-    printf("Looks at the test images of this data set with this run so far: %.0f\n",
+    printf("Looks at %s with this run so far: %.0f\n",
+           json_is_true(json_object_get(data, "external")) ? "this data set"
+                                                           : "the test images of this data set",
            value(data, "test_evaluations"));
+    if (json_is_object(json_object_get(json_object_get(r, "run"), "leaks")))
+        printf(
+            "Trained with --allow-leak: patients or pictures are on two sides of its split, and results on "
+            "them flatter; result.json lists them\n");
     json_array_foreach(json_object_get(r, "cannot_tell"), i, cannot)
     {
         printf("%s\n", json_string_value(cannot));

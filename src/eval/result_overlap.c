@@ -87,10 +87,11 @@ static json_t *overlap_summary(const struct sample *s, double (*measure)(const s
         if (counts)
             defined[n++] = value[i];
     }
-    const struct summary summary = summary_of(defined, n);
+    /* one patient says nothing about others */
+    const struct summary summary = summary_of(defined, s->groups > 1 ? n : 0);
     const struct interval mean = sample_mean(s, value), median = sample_median(s, value);
-    const struct interval above =
-        interval_wilson((struct share){n > 0 ? (size_t)lrint(summary.share_above_half * (double)n) : 0, n});
+    const struct interval above = interval_wilson(
+        (struct share){summary.n > 0 ? (size_t)lrint(summary.share_above_half * (double)n) : 0, summary.n});
     json_t *json = summary_json(&summary);
     json_object_set_new(json, "images", json_integer((json_int_t)n));
     json_object_set_new(json, "mean_low", number_json(mean.low));

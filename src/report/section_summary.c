@@ -241,7 +241,10 @@ static void cautions(struct buf *b, const json_t *result)
             "These images also chose the best epoch (and any thresholds called chosen), so the numbers are "
             "optimistic; a fair test needs images that chose nothing. ");
     else if (json_is_true(source_at(data, "external")))
-        buf_adds(b, "These images come from another data set than the one the network learned from. ");
+        buf_addf(b,
+                 "These images come from another data set than the one the network learned from; they have "
+                 "been evaluated %.0f time%s with this run. ",
+                 touched, touched == 1 ? "" : "s");
     else if (!strcmp(part, "all"))
         buf_adds(
             b,
@@ -249,14 +252,14 @@ static void cautions(struct buf *b, const json_t *result)
     else if (!strcmp(part, "train"))
         buf_adds(
             b, "<b>The network learned from these very images:</b> the numbers say nothing about new ones. ");
-    if (strcmp(part, "test") != 0 && touched > 0)
+    if (strcmp(part, "test") != 0 && !json_is_true(source_at(data, "external")) && touched > 0)
         buf_addf(b, "The test part has been evaluated %.0f time%s with this run so far. ", touched,
                  touched == 1 ? "" : "s");
     if (malignant < 50)
         buf_addf(b,
-                 "With %.0f malignant images every number about them is rough: read the intervals, not the "
+                 "With %.0f malignant image%s every number about them is rough: read the intervals, not the "
                  "values. ",
-                 malignant);
+                 malignant, malignant == 1 ? "" : "s");
     if (json_array_size(source_at(result, "unreadable")) > 0)
         buf_addf(b, "<b>%zu images could not be read and are left out.</b> ",
                  json_array_size(source_at(result, "unreadable")));
