@@ -301,6 +301,57 @@ static void test_bootstrap_draws_whole_groups(void **state)
     assert_true(interval_bootstrap(&b).low != single.low);
 }
 
+static double largest_of(const void *values, const unsigned *weight)
+{
+    const double *v = values;
+    double most = -INFINITY;
+
+    for (int i = 0; i < N; i++)
+        most = weight[i] > 0 ? fmax(most, v[i]) : most;
+    return most;
+}
+
+static double one(const void *values, const unsigned *weight)
+{
+    (void)values;
+    (void)weight;
+    return 1;
+}
+
+/* Several of the same draws are what each would be alone; what no draw changes has no interval. */
+static void test_bootstrap_of_several(void **state)
+{
+    (void)state;
+    double v[N];
+    size_t own[N];
+
+    for (size_t i = 0; i < N; i++) {
+        own[i] = i;
+        v[i] = sin((double)i);
+    }
+    struct bootstrap b = {.group = own, .n = N, .groups = N, .draws = 300, .seed = 3};
+    const struct measured of[] = {{mean_of, v}, {largest_of, v}, {one, v}};
+    struct interval all[3];
+    interval_bootstrap_all(all, of, 3, &b);
+    for (int k = 0; k < 2; k++) {
+        b.statistic = of[k].statistic;
+        b.context = of[k].context;
+        const struct interval alone = interval_bootstrap(&b);
+        near(all[k].value, alone.value, 0);
+        near(all[k].low, alone.low, 0);
+        near(all[k].high, alone.high, 0);
+    }
+    near(all[2].value, 1, 0);
+    assert_true(isnan(all[2].low) && isnan(all[2].high));
+    /* of one group nothing can be said; a difference keeps its draws */
+    double p;
+    b.statistic = one;
+    assert_true(interval_bootstrap_difference(&b, &p).low == 1);
+    b.groups = 1;
+    memset(own, 0, sizeof own);
+    assert_true(isnan(interval_bootstrap(&b).value));
+}
+
 static void test_overlap(void **state)
 {
     (void)state;
@@ -418,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_one_class_has_no_ranking),
         cmocka_unit_test(test_auc_error),
         cmocka_unit_test(test_bootstrap_draws_whole_groups),
+        cmocka_unit_test(test_bootstrap_of_several),
         cmocka_unit_test(test_overlap),
         cmocka_unit_test(test_thresholds),
         cmocka_unit_test(test_thresholds_with_ties),

@@ -40,6 +40,15 @@ struct bootstrap {
  * value is NAN too; else it is the statistic of the sample itself. */
 struct interval interval_bootstrap(const struct bootstrap *b);
 
+/* Several statistics of the same draws, each interval as interval_bootstrap would give it: drawing is most of
+ * the work. b's own statistic and context are not used. */
+struct measured {
+    interval_statistic *statistic;
+    const void *context;
+};
+void interval_bootstrap_all(struct interval *out, const struct measured *of, size_t count,
+                            const struct bootstrap *b);
+
 /* The same where the statistic is a difference, whose draws may all be 0; *p becomes the two-sided p-value
  * for no difference, twice the smaller share of draws at or beyond 0, each draw count taken one larger
  * (Davison and Hinkley 1997, ISBN 0521574714), at most 1; NAN without an interval. */

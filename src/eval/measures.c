@@ -28,15 +28,23 @@ json_t *measures_curve(size_t count, void (*point)(const void *context, size_t i
     return list;
 }
 
+static void bootstrap_all(struct interval *out, const struct measured *of, size_t count,
+                          const struct measures *m)
+{
+    interval_bootstrap_all(out, of, count,
+                           &(struct bootstrap){.group = m->rows->patient,
+                                               .n = m->rows->count,
+                                               .groups = m->rows->patients,
+                                               .draws = MEASURES_DRAWS,
+                                               .seed = m->seed});
+}
+
 static struct interval bootstrap(const struct measures *m, interval_statistic *statistic, const void *context)
 {
-    return interval_bootstrap(&(struct bootstrap){.statistic = statistic,
-                                                  .context = context,
-                                                  .group = m->rows->patient,
-                                                  .n = m->rows->count,
-                                                  .groups = m->rows->patients,
-                                                  .draws = MEASURES_DRAWS,
-                                                  .seed = m->seed});
+    struct interval i;
+
+    bootstrap_all(&i, &(struct measured){statistic, context}, 1, m);
+    return i;
 }
 
 static void pr_at(const void *context, size_t i, double v[3])
@@ -114,8 +122,11 @@ static json_t *reliability_json(const struct forecasts *f)
 
 static json_t *forecast_json(const struct measures *m, const struct forecasts *f)
 {
-    return json_pack("{s:o, s:o, s:o}", "ece", interval_json(bootstrap(m, forecast_ece, f)), "brier",
-                     interval_json(bootstrap(m, forecast_brier, f)), "reliability", reliability_json(f));
+    struct interval i[2];
+
+    bootstrap_all(i, (const struct measured[]){{forecast_ece, f}, {forecast_brier, f}}, 2, m);
+    return json_pack("{s:o, s:o, s:o}", "ece", interval_json(i[0]), "brier", interval_json(i[1]),
+                     "reliability", reliability_json(f));
 }
 
 /* Brier score of always saying the share of malignant cases. */
@@ -214,18 +225,26 @@ static void froc_at(const void *context, size_t i, double v[3])
 
 static json_t *froc_json(const struct measures *m)
 {
-    static const double RATES[] = {.125, .25, .5, 1, 2, 4, 8};
+    enum { RATES = 7 };
+    static const double RATE[RATES] = {.125, .25, .5, 1, 2, 4, 8};
     struct froc f;
+    struct froc_at place[RATES];
+    struct measured of[RATES];
+    struct interval sensitivity[RATES];
     size_t count;
     json_t *at = json_array();
 
     froc_make(&f, m->marks, m->rows->count);
     const struct froc_count n = froc_count(&f);
     struct froc_point *point = froc_curve(&f, &count);
-    for (size_t i = 0; i < sizeof RATES / sizeof *RATES; i++)
-        json_array_append_new(
-            at, json_pack("{s:f, s:o}", "false_per_image", RATES[i], "sensitivity",
-                          interval_json(bootstrap(m, froc_sensitivity, &(struct froc_at){&f, RATES[i]}))));
+    for (size_t i = 0; i < RATES; i++) {
+        place[i] = (struct froc_at){&f, RATE[i]};
+        of[i] = (struct measured){froc_sensitivity, &place[i]};
+    }
+    bootstrap_all(sensitivity, of, RATES, m);
+    for (size_t i = 0; i < RATES; i++)
+        json_array_append_new(at, json_pack("{s:f, s:o}", "false_per_image", RATE[i], "sensitivity",
+                                            interval_json(sensitivity[i])));
     json_t *json =
         json_pack("{s:f, s:f, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "cut", FROC_CUT, "overlap", FROC_OVERLAP,
                   "lesions_of", m->malignant_lesions ? "malignant" : "all", "lesions", (json_int_t)n.lesions,

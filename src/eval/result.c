@@ -115,15 +115,23 @@ void sample_release(struct sample *s)
     free(s->group);
 }
 
+void sample_bootstrap_all(struct interval *out, const struct measured *of, size_t count,
+                          const struct sample *s)
+{
+    interval_bootstrap_all(out, of, count,
+                           &(struct bootstrap){.group = s->group,
+                                               .n = s->n,
+                                               .groups = s->groups,
+                                               .draws = EVAL_BOOTSTRAP_DRAWS,
+                                               .seed = s->seed});
+}
+
 struct interval sample_bootstrap(const struct sample *s, interval_statistic *statistic, const void *context)
 {
-    return interval_bootstrap(&(struct bootstrap){.statistic = statistic,
-                                                  .context = context,
-                                                  .group = s->group,
-                                                  .n = s->n,
-                                                  .groups = s->groups,
-                                                  .draws = EVAL_BOOTSTRAP_DRAWS,
-                                                  .seed = s->seed});
+    struct interval i;
+
+    sample_bootstrap_all(&i, &(struct measured){statistic, context}, 1, s);
+    return i;
 }
 
 /* A measure of one image, NAN where it has none. */
@@ -211,19 +219,30 @@ static void set_share(json_t *json, const char *key, struct share s)
     json_object_set_new(json, key, interval_json(interval_wilson(s)));
 }
 
-/* Cases by truth and answer, so that a draw is counted quickly. */
+/* Cases of every patient by truth and answer: a draw takes patients whole. */
 struct answered {
-    const struct decision *d;
-    const struct result_scores *s;
+    size_t (*n)[2][2]; /* [patients][actual][answer] */
+    size_t patients;
 };
 
-static struct confusion count_answers(const void *answered, const unsigned *weight)
+static struct answered answered_make(const struct decision *d, const struct result_scores *s,
+                                     const struct sample *sample)
+{
+    struct answered a = {mem_new(sample->groups + 1, sizeof *a.n), sample->groups};
+
+    for (size_t i = 0; i < s->n; i++)
+        a.n[sample->group[i]][s->malignant[i]][s->score[i] >= d->band.low]++;
+    return a;
+}
+
+static struct confusion count_answers(const void *answered, const unsigned *times)
 {
     const struct answered *a = answered;
     struct confusion c = {0};
 
-    for (size_t i = 0; i < a->s->n; i++)
-        c.n[a->s->malignant[i]][a->s->score[i] >= a->d->band.low] += weight[i];
+    for (size_t p = 0; p < a->patients; p++)
+        for (int k = 0; k < 4; k++)
+            c.n[k / 2][k % 2] += times[p] * a->n[p][k / 2][k % 2];
     return c;
 }
 
@@ -252,12 +271,23 @@ static double balanced_accuracy(const void *answered, const unsigned *weight)
 }
 
 /* Of numbers that are no shares of cases: by patients. */
-static json_t *decision_intervals(const struct answered *a, const struct sample *s)
+static json_t *decision_intervals(const struct answered *a, uint64_t seed)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "f1", interval_json(sample_bootstrap(s, f1_malignant, a)),
-                     "f1_benign", interval_json(sample_bootstrap(s, f1_benign, a)), "f1_macro",
-                     interval_json(sample_bootstrap(s, f1_macro, a)), "balanced_accuracy",
-                     interval_json(sample_bootstrap(s, balanced_accuracy, a)));
+    const struct measured of[] = {{f1_malignant, a}, {f1_benign, a}, {f1_macro, a}, {balanced_accuracy, a}};
+    size_t *own = mem_new(a->patients + 1, sizeof *own); /* every patient is one item */
+    struct interval i[4];
+
+    for (size_t p = 0; p < a->patients; p++)
+        own[p] = p;
+    interval_bootstrap_all(i, of, 4,
+                           &(struct bootstrap){.group = own,
+                                               .n = a->patients,
+                                               .groups = a->patients,
+                                               .draws = EVAL_BOOTSTRAP_DRAWS,
+                                               .seed = seed});
+    free(own);
+    return json_pack("{s:o, s:o, s:o, s:o}", "f1", interval_json(i[0]), "f1_benign", interval_json(i[1]),
+                     "f1_macro", interval_json(i[2]), "balanced_accuracy", interval_json(i[3]));
 }
 
 /* Patients with an image of that class, and those of them who have one on the wrong side: the unit of a
@@ -320,7 +350,9 @@ static json_t *decision_json(const struct decision *d, const struct result_score
     json_object_set_new(json, "f1_benign", number_json(confusion_f1(&c, 0)));
     json_object_set_new(json, "f1_macro", number_json(confusion_f1_macro(&c)));
     json_object_set_new(json, "balanced_accuracy", number_json(confusion_balanced_accuracy(&c)));
-    json_object_set_new(json, "intervals", decision_intervals(&(struct answered){d, s}, sample));
+    struct answered answered = answered_make(d, s, sample);
+    json_object_set_new(json, "intervals", decision_intervals(&answered, sample->seed));
+    free(answered.n);
     set_share(json, "specificity_at_high", confusion_specificity_at_high(&c));
     set_share(json, "uncertain", confusion_uncertain(&c));
     set_share(json, "malignant_called_benign", confusion_missed(&c));

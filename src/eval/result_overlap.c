@@ -13,12 +13,24 @@ static json_t *summary_json(const struct summary *s)
                      "share_above_half", number_json(s->share_above_half));
 }
 
-/* The median of values in rising order, item i counting weight[i] times. */
+/* Values in rising order, item i counting weight[at[i]] times. */
 struct sorted_values {
     const double *v;
     const size_t *at; /* [n]: whose weight */
     size_t n;
 };
+
+static double weighted_mean(const void *sorted, const unsigned *weight)
+{
+    const struct sorted_values *x = sorted;
+    double sum = 0, count = 0;
+
+    for (size_t i = 0; i < x->n; i++) {
+        sum += weight[x->at[i]] * x->v[i];
+        count += weight[x->at[i]];
+    }
+    return count > 0 ? sum / count : NAN;
+}
 
 static double weighted_median(const void *sorted, const unsigned *weight)
 {
@@ -50,8 +62,8 @@ static int by_value(const void *left, const void *right)
     return a->v < b->v ? -1 : a->v > b->v ? 1 : a->at < b->at ? -1 : a->at > b->at;
 }
 
-/* Of value[s->n], NAN where a case has none. */
-static struct interval sample_median(const struct sample *s, const double *value)
+/* [0] the mean, [1] the median of value[s->n], NAN where a case has none. */
+static void mean_and_median(struct interval out[2], const struct sample *s, const double *value)
 {
     struct placed *p = mem_new(s->n + 1, sizeof *p);
     double *v = mem_new(s->n + 1, sizeof *v);
@@ -66,11 +78,12 @@ static struct interval sample_median(const struct sample *s, const double *value
         v[i] = p[i].v;
         at[i] = p[i].at;
     }
-    const struct interval out = sample_bootstrap(s, weighted_median, &(struct sorted_values){v, at, n});
+    const struct sorted_values sorted = {v, at, n};
+    sample_bootstrap_all(out, (const struct measured[]){{weighted_mean, &sorted}, {weighted_median, &sorted}},
+                         2, s);
     free(p);
     free(v);
     free(at);
-    return out;
 }
 
 /* Mean with its interval, median, quartiles over the images with a non-empty truth, malignant ones only if
@@ -89,7 +102,9 @@ static json_t *overlap_summary(const struct sample *s, double (*measure)(const s
     }
     /* one patient says nothing about others */
     const struct summary summary = summary_of(defined, s->groups > 1 ? n : 0);
-    const struct interval mean = sample_mean(s, value), median = sample_median(s, value);
+    struct interval both[2];
+    mean_and_median(both, s, value);
+    const struct interval mean = both[0], median = both[1];
     const struct interval above = interval_wilson(
         (struct share){summary.n > 0 ? (size_t)lrint(summary.share_above_half * (double)n) : 0, summary.n});
     json_t *json = summary_json(&summary);

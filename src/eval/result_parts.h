@@ -18,6 +18,9 @@ bool case_is_malignant(const struct eval_case *k);
 
 /* By patients. */
 struct interval sample_bootstrap(const struct sample *s, interval_statistic *statistic, const void *context);
+/* Several statistics of the same draws. */
+void sample_bootstrap_all(struct interval *out, const struct measured *of, size_t count,
+                          const struct sample *s);
 /* Mean of value[s->n], NAN where a case has none. */
 struct interval sample_mean(const struct sample *s, const double *value);
 
