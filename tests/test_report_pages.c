@@ -456,8 +456,10 @@ static void a_comparison_tells_baselines_and_leaks(void **state)
     put(p->run, "comparison.json",
         "{\"format\": \"clearmass-comparison-1\", \"program\": \"clearmass 9.8.7\", \"cases\": 99, "
         "\"patients\": 77, \"malignant\": 33, \"majority_class\": 0.6667, \"tests\": 0, \"pairs\": [], "
+        "\"cannot_tell\": [\"No case is <m>.\"], "
         "\"data\": {\"part\": \"test\", \"path\": \"d\", \"test_evaluations\": 4}, \"runs\": ["
-        "{\"folder\": \"one\", \"run\": {\"task\": \"black-box\", \"leaks\": null}, \"data_leaks\": null},"
+        "{\"folder\": \"one\", \"run\": {\"task\": \"black-box\", \"leaks\": null}, \"data_leaks\": null, "
+        "\"roc\": [[0, 0, null], [0.1, 0.4, 5], [1, 1, 0]]},"
         "{\"folder\": \"two\", \"run\": {\"task\": \"black-box\", \"leaks\": {\"leaks\": [\"P_00016\"], "
         "\"same_pictures\": []}}, \"data_leaks\": {\"checked\": true, \"patients\": [], \"same_pictures\": "
         "[[\"a\", \"b\"]]}}]}");
@@ -466,6 +468,8 @@ static void a_comparison_tells_baselines_and_leaks(void **state)
     assert_ptr_equal(tags_fault(page), NULL);
     has(page, "the majority class alone has an accuracy of 0.667");
     has(page, "The test part had been evaluated 4 times");
+    has(page, "<p class=\"caution\"><b>No case is &lt;m&gt;.</b></p>");
+    has(page, "<th scope=\"row\">A</th><td class=\"n\">0.000</td><td class=\"n\">0.400</td>");
     has(page, "<p><b>Run B:</b></p>");
     has(page, "Trained with --allow-leak:</b> 1 patient of the data set is both");
     has(page, "Leak allowed:</b> 1 picture is among those the network learned from too");

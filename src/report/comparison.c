@@ -38,6 +38,12 @@ static void what(struct buf *b, const json_t *json)
     buf_adds(b, ". Always giving one answer would be right for ");
     html_percent(b, source_number(json, "majority_class"));
     buf_adds(b, ".</p>\n");
+    for (size_t i = 0; i < json_array_size(source_at(json, "cannot_tell")); i++) {
+        const char *text = json_string_value(json_array_get(source_at(json, "cannot_tell"), i));
+        buf_adds(b, "<p class=\"caution\"><b>");
+        html_text(b, text ? text : "");
+        buf_adds(b, "</b></p>\n");
+    }
     if (!strcmp(source_text(data, "part"), "test") && isfinite(touched))
         buf_addf(
             b,
@@ -244,6 +250,34 @@ static void intervals(struct buf *b, const json_t *json, const char *measure, co
     free(rows);
 }
 
+/* The curves as a table: sensitivities at the last point of no more than some false positive rates. */
+static void curves_table(struct buf *b, const json_t *runs)
+{
+    static const double RATE[] = {.05, .1, .2, .3, .5};
+    enum { RATES = sizeof RATE / sizeof *RATE };
+
+    buf_adds(b, "<table class=\"measures tight\"><caption>Sensitivity at a false positive rate of at "
+                "most</caption><thead><tr><th scope=\"col\"></th>");
+    for (size_t k = 0; k < RATES; k++)
+        buf_addf(b, "<th scope=\"col\" class=\"n\">%.2f</th>", RATE[k]);
+    buf_adds(b, "</tr></thead><tbody>\n");
+    for (size_t i = 0; i < json_array_size(runs) && i < MOST_CURVES; i++) {
+        const json_t *points = source_at(json_array_get(runs, i), "roc");
+        buf_addf(b, "<tr><th scope=\"row\">%s</th>", letter(i));
+        for (size_t k = 0; k < RATES; k++) {
+            double sensitivity = NAN;
+            for (size_t p = 0; p < json_array_size(points); p++)
+                if (source_cell(points, p, 0) <= RATE[k] + 1e-12)
+                    sensitivity = source_cell(points, p, 1);
+            buf_adds(b, "<td class=\"n\">");
+            html_number(b, sensitivity, 3);
+            buf_adds(b, "</td>");
+        }
+        buf_adds(b, "</tr>\n");
+    }
+    buf_adds(b, "</tbody></table>\n");
+}
+
 static void write_page(struct buf *b, const json_t *json)
 {
     html_begin(b, "Comparison", source_text(json, "program"));
@@ -252,6 +286,7 @@ static void write_page(struct buf *b, const json_t *json)
                source_text(json, "dice_of"));
     buf_adds(b, "<div class=\"pair\"><div>\n");
     curves(b, source_at(json, "runs"));
+    curves_table(b, source_at(json, "runs"));
     buf_adds(b, "</div><div>\n");
     intervals(b, json, "auc", "AUC with 95 % intervals");
     intervals(b, json, "dice", "Mean Dice with 95 % intervals");
