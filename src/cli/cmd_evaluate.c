@@ -375,6 +375,8 @@ static void print_opinions(const json_t *r, const char *out)
            json_string_value(json_object_get(data, "path")), json_string_value(json_object_get(data, "part")),
            value(data, "images"), value(data, "patients"), value(data, "benign"), value(data, "malignant"),
            value(data, "normal"), value(data, "left_out"));
+    printf("Looks at the test images of this data set with these runs so far: %.0f\n",
+           value(data, "test_evaluations"));
     printf(
         "Two opinions: %.0f agree, %.0f disagree, %.0f with one of them uncertain, %.0f without a region to "
         "judge\n",

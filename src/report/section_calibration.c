@@ -69,7 +69,7 @@ static void reliability_rows(struct buf *b, const json_t *bins, const char *name
 
 static void reliability_table(struct buf *b, const json_t *calibration)
 {
-    buf_adds(b, "<div class=\"wide\"><table class=\"measures\"><caption>Probabilities by "
+    buf_adds(b, "<div class=\"wide\"><table class=\"measures tight\"><caption>Probabilities by "
                 "tenths</caption><thead><tr><th scope=\"col\">probability</th><th scope=\"col\" "
                 "class=\"n\">cases</th><th scope=\"col\" class=\"n\">mean</th><th scope=\"col\" "
                 "class=\"n\">malignant</th><th scope=\"col\" class=\"n\">95&nbsp;% "

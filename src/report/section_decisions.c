@@ -271,8 +271,9 @@ static void origin(struct buf *b, const json_t *d, const json_t *data)
            specificity = source_number(d, "wanted_specificity");
 
     buf_addf(b,
-             "<p>Benign below <b>%.6g</b>, malignant above <b>%.6g</b>, uncertain between; the yes-or-no "
-             "answer is cut at the lower. ",
+             "<p>Benign below <b>%.6g</b>, malignant above <b>%.6g</b>, uncertain between (shaded among the "
+             "scores); the "
+             "yes-or-no answer is cut at the lower. ",
              source_number(d, "low"), source_number(d, "high"));
     if (!*chosen_on) {
         buf_adds(b, "These thresholds were fixed beforehand.");
