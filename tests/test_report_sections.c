@@ -47,7 +47,7 @@ static const char RESULT[] =
     "\"strata\": [{\"by\": \"density\", \"value\": \"<2>\", \"cases\": 31, "
     "\"patients\": 17, \"malignant\": 9, \"few\": true, \"auc\": {\"value\": 0.6421, "
     "\"low\": 0.5, \"high\": 0.7}, \"dice\": {\"value\": 0.4321, \"low\": 0.4, "
-    "\"high\": 0.5}}]"
+    "\"high\": 0.5}}, {\"by\": \"assessment\", \"value\": \"4\", \"cases\": 52}]"
     "}";
 
 static char *page(const char *result, void (*section)(struct buf *b, const struct source *s))

@@ -58,14 +58,15 @@ static void group_row(struct buf *b, const json_t *groups, const json_t *g, cons
     buf_adds(b, "</tr>\n");
 }
 
-/* "density 2", "view CC", "patient". */
+/* "density 2", "view CC", "BI-RADS 4", "patient". */
 static char *group_name(const json_t *g)
 {
     const char *value = source_text(g, "value");
 
     if (source_at(g, "level"))
         return mem_copy_string(source_text(g, "level"));
-    return mem_printf("%s %s", source_text(g, "by"), *value ? value : "not told");
+    const char *by = source_text(g, "by");
+    return mem_printf("%s %s", strcmp(by, "assessment") ? by : "BI-RADS", *value ? value : "not told");
 }
 
 static void table(struct buf *b, const json_t *groups, const char *caption)
