@@ -53,6 +53,20 @@ static void measure(const struct made *m, const char *name, interval_statistic *
     fflush(stdout);
 }
 
+/* The four of the same draws, as an evaluation takes those it can. */
+static void together(const struct made *m, const struct measured of[4])
+{
+    const double begin = clock_seconds();
+    struct interval i[4];
+
+    interval_bootstrap_all(
+        i, of, 4,
+        &(struct bootstrap){
+            .group = m->patient, .n = m->n, .groups = m->patients, .draws = m->draws, .seed = 1});
+    printf("%-18s %.5f [%.5f, %.5f] ...  %.1f s\n", "all four", i[0].value, i[0].low, i[0].high,
+           clock_seconds() - begin);
+}
+
 static size_t whole(int argc, char **argv, int at, size_t otherwise)
 {
     const long v = argc > at ? atol(argv[at]) : 0;
@@ -75,6 +89,10 @@ int main(int argc, char **argv)
     measure(&m, "average precision", ranking_average_precision, &r);
     measure(&m, "Brier", forecast_brier, &f);
     measure(&m, "ECE", forecast_ece, &f);
+    together(&m, (const struct measured[]){{ranking_auc, &r},
+                                           {ranking_average_precision, &r},
+                                           {forecast_brier, &f},
+                                           {forecast_ece, &f}});
     ranking_release(&r);
     free(m.score);
     free(m.malignant);

@@ -165,6 +165,21 @@ static void test_one_class_and_one_patient(void **state)
     assert_true(json_is_null(json_object_get(pair, "answers")));
     assert_true(json_is_null(json_object_get(pair, "dice")));
     near(at(json, "tests", NULL), 0, 0);
+    const json_t *said = json_object_get(json, "cannot_tell");
+    assert_int_equal(json_array_size(said), 2);
+    assert_contains(json_string_value(json_array_get(said, 0)), "No case is malignant");
+    assert_contains(json_string_value(json_array_get(said, 1)), "All cases are of one patient");
+    json_decref(json);
+    /* one score for all: no AUC, and no difference of AUCs that would look like a test passed */
+    const char *same = write_evaluation(
+        state, "same", HEADER "a,p,malignant,test,2,,\nb,q,benign,test,2,,\nc,r,benign,test,2,,\n",
+        TEST_PART);
+    json = compared(same, same);
+    pair = json_array_get(json_object_get(json, "pairs"), 0);
+    assert_true(isnan(at(json_array_get(json_object_get(json, "runs"), 0), "auc", "value")));
+    assert_true(isnan(at(pair, "auc", "difference")) && isnan(at(pair, "auc", "p")));
+    assert_contains(json_string_value(json_array_get(json_object_get(json, "cannot_tell"), 0)),
+                    "Run A gives all cases the same score");
     json_decref(json);
 }
 

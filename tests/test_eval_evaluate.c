@@ -108,6 +108,15 @@ static void test_validation(void **state)
     expect(r, "overlap.empty_truths_predicted_empty", 1, 0);
     expect(r, "overlap.batch", 4, 0); /* of the training; batches of 4 and 1 */
     expect(r, "overlap.soft_batch_dice", soft_dice_of_4_and_1(), 1e-5);
+    assert_true(json_number_value(at(r, "overlap.soft_batch_dice_low")) <
+                json_number_value(at(r, "overlap.soft_batch_dice_high")));
+    assert_true(json_number_value(at(r, "overlap.dice.median_low")) <= 2. / 3);
+    expect(r, "overlap.dice.median_high", 1, 0);
+    expect(r, "overlap.dice.share_above_half_low", interval_wilson((struct share){3, 4}).low, 1e-15);
+    /* 200 40 | 30 16 0: at no more than .1 false positives one of two is found, at .5 both */
+    expect(r, "score.at.1.sensitivity.value", .5, 0);
+    expect(r, "score.at.4.sensitivity.value", 1, 0);
+    expect(r, "score.at.4.sensitivity.low", interval_wilson((struct share){2, 2}).low, 1e-15);
     expect(r, "score.auc", 5. / 6, 1e-12); /* of 6 pairs only 30 under 40 is wrong */
     assert_true(json_array_size(at(r, "score.roc")) == 6);
     /* malignant lesions: m1's is half of its mark, m2's is elsewhere; the benign marks are false */
@@ -186,6 +195,47 @@ static void test_predictions_and_masks(void **state)
     csv_release(&t);
 }
 
+/* Every image's parts add up to its score, and say what the answer would be without them. */
+static void test_regions(void **state)
+{
+    (void)state;
+    const char *out = under(run, "evaluation");
+    struct csv t = CSV_INIT, p = CSV_INIT;
+    struct err err = ERR_INIT;
+    size_t row = 0;
+
+    must(csv_read(&t, under(out, "regions.csv"), &err), err);
+    must(csv_read(&p, under(out, "predictions.csv"), &err), err);
+    for (size_t i = 0; i < p.count; i++) {
+        const char *id = csv_get(&p, i, csv_column(&p, "id"));
+        double sum = 0, shares = 0;
+        for (bool rest = false; !rest; row++) {
+            assert_true(row < t.count);
+            assert_string_equal(csv_get(&t, row, csv_column(&t, "id")), id);
+            assert_string_equal(csv_get(&t, row, csv_column(&t, "answer")),
+                                csv_get(&p, i, csv_column(&p, "answer")));
+            sum += atof(csv_get(&t, row, csv_column(&t, "score")));
+            shares += atof(csv_get(&t, row, csv_column(&t, "share")));
+            rest = !strcmp(csv_get(&t, row, csv_column(&t, "region")), "rest");
+        }
+        const double score = atof(csv_get(&p, i, csv_column(&p, "score")));
+        assert_true(fabs(sum - score) <= 1e-9 * score);
+        assert_true(fabs(shares - (score > 0)) < 1e-9);
+    }
+    assert_int_equal(row, t.count);
+    /* m2: 100 pixels in one place of the network's 32 x 32: without it nothing is left */
+    for (row = 0; strcmp(csv_get(&t, row, csv_column(&t, "id")), "m2") != 0; row++)
+        assert_true(row + 1 < t.count);
+    assert_string_equal(csv_get(&t, row, csv_column(&t, "region")), "1");
+    assert_string_equal(csv_get(&t, row, csv_column(&t, "answer")), "uncertain");
+    assert_string_equal(csv_get(&t, row, csv_column(&t, "answer_without")), "benign");
+    assert_true(atof(csv_get(&t, row, csv_column(&t, "score_without"))) < 1e-6);
+    assert_string_equal(csv_get(&t, row, csv_column(&t, "x1")), "24"); /* 6 columns, 4 pixels each */
+    assert_string_equal(csv_get(&t, row + 1, csv_column(&t, "region")), "rest");
+    csv_release(&p);
+    csv_release(&t);
+}
+
 static void test_looks_at_the_test_part_are_counted(void **state)
 {
     (void)state;
@@ -225,7 +275,8 @@ static void test_another_data_set_is_an_external_test(void **state)
     assert_true(json_array_size(at(r, "data.leaks.same_pictures")) >= 3);
     json_decref(r);
     assert_false(evaluate(&(struct evaluation){.run = run, .data = other}, NULL, &err));
-    assert_contains(err.text, "pictures that the run learnt from are here too (b1 = b1, ");
+    assert_contains(err.text, "that the run learnt from are here too");
+    assert_contains(err.text, "3 patients (p1, p2, p4) and ");
     assert_contains(err.text, "--allow-leak");
     assert_false(
         evaluate(&(struct evaluation){.run = run, .data = other, .part = EVAL_VALIDATION}, NULL, &err));
@@ -375,6 +426,84 @@ static void test_parts(void **state)
     assert_false(eval_part_parse("testing", &p));
 }
 
+static json_t *evaluated_of(void **state, const char *name, const struct boxed *of, size_t n)
+{
+    const char *folder = under(*state, name);
+
+    write_data(folder, of, n);
+    return evaluated(&(struct evaluation){.run = run, .data = folder, .seed = 1, .batch = 2});
+}
+
+static void expect_null(const json_t *r, const char *keys)
+{
+    if (!json_is_null(at(r, keys)))
+        fail_msg("%s is not null", keys);
+}
+
+/* What cannot be said is said, and is no number. */
+static void test_nothing_to_tell(void **state)
+{
+    static const struct boxed BENIGN[] = {
+        {"b1", "p1", LABEL_BENIGN, PART_NONE, BOX(2, 2, 4, 4), BOX(2, 2, 4, 4)},
+        {"b2", "p2", LABEL_BENIGN, PART_NONE, BOX(2, 2, 8, 5), BOX(2, 2, 4, 5)}};
+    static const struct boxed DARK[] = {{"b1", "p1", LABEL_BENIGN, PART_NONE, NONE, BOX(2, 2, 4, 4)},
+                                        {"m1", "p2", LABEL_MALIGNANT, PART_NONE, NONE, BOX(2, 2, 4, 5)},
+                                        {"m2", "p4", LABEL_MALIGNANT, PART_NONE, NONE, BOX(2, 2, 4, 5)}};
+    static const struct boxed ONE[] = {
+        {"b1", "p1", LABEL_BENIGN, PART_NONE, BOX(2, 2, 4, 4), BOX(2, 2, 4, 4)},
+        {"m1", "p1", LABEL_MALIGNANT, PART_NONE, BOX(0, 0, 20, 10), BOX(0, 0, 20, 5)}};
+    json_t *r = evaluated_of(state, "no-malignant", BENIGN, 2);
+
+    assert_contains(json_string_value(at(r, "cannot_tell.0")), "No image is malignant: how well");
+    assert_int_equal(json_array_size(at(r, "cannot_tell")), 1);
+    expect_null(r, "score.auc");
+    expect_null(r, "score.auc_low");
+    expect_null(r, "precision_recall.average_precision.value");
+    expect_null(r, "overlap.dice_malignant.mean");
+    expect_null(r, "overlap.dice_malignant.share_above_half");
+    expect_null(r, "decisions.0.sensitivity.value");
+    expect_null(r, "decisions.0.patients_malignant_called_benign.value");
+    expect_null(r, "froc.at.3.sensitivity.value");
+    expect_null(r, "levels.0.auc.value");
+    json_decref(r);
+
+    r = evaluated_of(state, "dark", DARK, 3);
+    assert_contains(json_string_value(at(r, "cannot_tell.0")), "All 3 images have the same score");
+    expect_null(r, "score.auc");
+    expect_null(r, "score.auc_standard_error");
+    expect_null(r, "precision_recall.average_precision.value");
+    expect_null(r, "levels.2.auc.value");
+    json_decref(r);
+
+    r = evaluated_of(state, "one-patient", ONE, 2);
+    assert_contains(json_string_value(at(r, "cannot_tell.0")), "All images are of one patient");
+    expect_null(r, "score.auc");
+    expect_null(r, "overlap.dice.mean_low");
+    expect_null(r, "overlap.dice.median_low");
+    expect_null(r, "overlap.soft_batch_dice");
+    expect_null(r, "decisions.0.intervals.f1.value");
+    json_decref(r);
+    assert_int_equal(json_array_size(at(validated, "cannot_tell")), 0);
+}
+
+/* The promise is about patients: one wrong image of two makes a wrong patient. */
+static void test_wrong_patients(void **state)
+{
+    static const struct boxed OF[] = {
+        {"m1", "p1", LABEL_MALIGNANT, PART_NONE, BOX(0, 0, 20, 10), BOX(0, 0, 20, 5)},
+        {"m2", "p1", LABEL_MALIGNANT, PART_NONE, NONE, BOX(0, 0, 20, 5)},
+        {"m3", "p2", LABEL_MALIGNANT, PART_NONE, BOX(0, 0, 20, 10), BOX(0, 0, 20, 5)},
+        {"b1", "p2", LABEL_BENIGN, PART_NONE, BOX(0, 0, 20, 10), NONE},
+        {"b2", "p4", LABEL_BENIGN, PART_NONE, NONE, NONE}};
+    json_t *r = evaluated_of(state, "patients", OF, 5);
+
+    expect(r, "decisions.0.malignant_called_benign.value", 1. / 3, 1e-15);
+    expect(r, "decisions.0.patients_malignant_called_benign.value", 1. / 2, 0);
+    expect(r, "decisions.0.patients_benign_called_malignant.value", 1. / 2, 0);
+    assert_true(json_number_value(at(r, "decisions.0.patients_benign_called_malignant.high")) > .9);
+    json_decref(r);
+}
+
 /* FOLDER/predictions.csv with one score another. */
 static void change_a_score(const char *folder)
 {
@@ -385,6 +514,18 @@ static void change_a_score(const char *folder)
     assert_non_null(at);
     at[strlen("m1,p4,malignant,validation,")] = '3';
     must(file_write(under(folder, "predictions.csv"), text, strlen(text), &err), err);
+    free(text);
+}
+
+/* FOLDER/regions.csv with the answer without one place another. */
+static void change_a_region(const char *folder)
+{
+    struct err err = ERR_INIT;
+    char *text = read_text(under(folder, "regions.csv")), *at = strstr(text, "malignant,benign");
+
+    assert_non_null(at);
+    memcpy(at + strlen("malignant,"), "BENIGN", 6);
+    must(file_write(under(folder, "regions.csv"), text, strlen(text), &err), err);
     free(text);
 }
 
@@ -410,6 +551,10 @@ static void test_a_result_comes_out_again(void **state)
     must(verify(&v, &cfg, &err), err);
     assert_int_equal(v.differences, 1);
     assert_contains(v.difference[0], "score of m1: 3");
+    change_a_region(out);
+    must(verify(&v, &cfg, &err), err);
+    assert_int_equal(v.differences, 2);
+    assert_contains(v.difference[1], "answer_without of m1: BENIGN, now benign");
     json_t *result = json_file_read(under(out, "result.json"), NULL);
     json_object_set_new(json_object_get(result, "data"), "manifest_sha256", json_string("beef"));
     must(json_file_write(under(out, "result.json"), result, &err), err);
@@ -427,6 +572,9 @@ int main(void)
         cmocka_unit_test(test_validation),
         cmocka_unit_test(test_decisions_on_validation),
         cmocka_unit_test(test_predictions_and_masks),
+        cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_nothing_to_tell),
+        cmocka_unit_test(test_wrong_patients),
         cmocka_unit_test(test_looks_at_the_test_part_are_counted),
         cmocka_unit_test(test_another_data_set_is_an_external_test),
         cmocka_unit_test(test_thresholds_of_other_weights_are_not_used),

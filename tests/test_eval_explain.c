@@ -64,6 +64,46 @@ static void test_regions_in_the_images_own_pixels(void **state)
     near(a->area_share, 20000. / (800 * 500), 1e-12);
 }
 
+/* The score is a sum: without a region it is the sum of the others and the rest, and has a verdict. */
+static void test_without_each_region(void **state)
+{
+    (void)state;
+    float map[SIZE * SIZE];
+    const struct band band = {9, 66};
+
+    fill(map, (struct image_box){0, 0, SIZE, SIZE}, .001f); /* 916 pixels of it stay outside */
+    fill(map, (struct image_box){2, 3, 6, 5}, .9f);
+    fill(map, (struct image_box){20, 10, 30, 20}, .6f);
+    const struct explanation x = explained(map, &PLAN, &band);
+    assert_int_equal(x.verdict, ANSWER_MALIGNANT);
+    assert_int_equal(x.count, 2);
+    near(x.region[0].score_without, 7.2 + .916, 1e-5);
+    near(x.region[1].score_without, 60 + .916, 1e-4);
+    assert_int_equal(x.region[0].without, ANSWER_BENIGN);
+    assert_int_equal(x.region[1].without, ANSWER_UNCERTAIN);
+    assert_int_equal(x.rest_verdict, ANSWER_BENIGN);
+    json_t *j = json_object();
+    explanation_json(j, &x);
+    const json_t *without = json_object_get(json_array_get(json_object_get(j, "regions"), 1), "without");
+    assert_string_equal(json_string_value(json_object_get(without, "verdict")), "uncertain");
+    near(json_number_value(json_object_get(without, "score")), x.region[1].score_without, 0);
+    assert_string_equal(json_string_value(json_object_get(j, "rest_verdict")), "benign");
+    json_decref(j);
+    /* what is nearly all of a score leaves exactly what lies elsewhere, not a difference of large sums */
+    fill(map, (struct image_box){0, 0, SIZE, SIZE}, 0);
+    fill(map, (struct image_box){0, 0, 20, 20}, 1);
+    map[SIZE * SIZE - 1] = 1e-15f;
+    near(explained(map, &PLAN, &band).region[0].score_without, (double)1e-15f, 0);
+    /* a run that does not judge has scores and no verdicts */
+    const struct explanation y = explained(map, &PLAN, NULL);
+    j = json_object();
+    explanation_json(j, &y);
+    without = json_object_get(json_array_get(json_object_get(j, "regions"), 0), "without");
+    assert_true(json_is_null(json_object_get(without, "verdict")));
+    assert_true(json_is_null(json_object_get(j, "rest_verdict")));
+    json_decref(j);
+}
+
 static void test_shares_add_up(void **state)
 {
     (void)state;
@@ -495,6 +535,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_regions_in_the_images_own_pixels),
+        cmocka_unit_test(test_without_each_region),
         cmocka_unit_test(test_shares_add_up),
         cmocka_unit_test(test_faint_maps),
         cmocka_unit_test(test_border_of_a_padded_square),

@@ -119,13 +119,15 @@ static void test_strata(void **state)
     assert_int_equal(json_array_size(strata), 4); /* two densities, two views; the rest is not told */
     near(at(two, "cases", NULL), 3);
     near(at(two, "patients", NULL), 1);
-    near(at(two, "auc", "value"), .5);
-    assert_true(json_is_null(json_object_get(json_object_get(two, "auc"), "low"))); /* one patient */
-    near(at(two, "dice", "value"), (.5 + .05) / 2);                                 /* the malignant ones */
+    /* one patient says nothing about others */
+    assert_true(json_is_null(json_object_get(json_object_get(two, "auc"), "value")));
+    assert_true(json_is_null(json_object_get(json_object_get(two, "dice"), "value")));
     assert_true(json_is_true(json_object_get(two, "few")));
     near(at(mlo, "cases", NULL), 2);
     near(at(mlo, "auc", "value"), 0);
-    assert_null(json_object_get(mlo, "sensitivity")); /* no thresholds */
+    assert_true(json_is_null(json_object_get(json_object_get(mlo, "auc"), "low"))); /* 0 in every draw */
+    near(at(mlo, "dice", "value"), .05);                                            /* the malignant one */
+    assert_null(json_object_get(mlo, "sensitivity"));                               /* no thresholds */
     json_decref(json);
 }
 
@@ -155,6 +157,18 @@ static void test_calibration(void **state)
     near(json_number_value(json_array_get(json_array_get(curve, 0), 1)), 1);
     near(json_number_value(json_array_get(json_array_get(curve, 2), 1)), 2. / 3);
     near(json_number_value(json_array_get(json_array_get(curve, 5), 1)), 5. / 6);
+    /* half of the cases are three, of which two are wrong */
+    const json_t *half = json_array_get(json_object_get(json_object_get(json, "risk_coverage"), "at"), 1);
+    near(at(half, "coverage", NULL), .5);
+    near(at(half, "of", NULL), 3);
+    near(at(half, "risk", "value"), 2. / 3);
+    near(at(half, "risk", "low"), interval_wilson((struct share){2, 3}).low);
+    /* by score 60 B, 50 M, 40 B, 30 B, 20 M, 5 M: two of three malignant are reached with five called */
+    const json_t *reach = json_array_get(json_object_get(json_object_get(json, "precision_recall"), "at"), 0);
+    near(at(reach, "recall", NULL), .5);
+    near(at(reach, "of", NULL), 5);
+    near(at(reach, "precision", "value"), 2. / 5);
+    near(at(reach, "precision", "high"), interval_wilson((struct share){2, 5}).high);
     json_decref(json);
 }
 

@@ -81,7 +81,7 @@ static void test_undefined_is_nan(void **state)
     assert_true(isnan(interval_wilson(confusion_sensitivity(&benign)).low));
     assert_true(isnan(quantile(NULL, 0, .5)));
     assert_true(isnan(summary_of(NULL, 0).mean));
-    assert_true(isnan(overlap_soft_dice(NULL, 0)));
+    assert_true(isnan(overlap_soft_dice(NULL, NULL, 0)));
 }
 
 static void test_wilson(void **state)
@@ -301,6 +301,57 @@ static void test_bootstrap_draws_whole_groups(void **state)
     assert_true(interval_bootstrap(&b).low != single.low);
 }
 
+static double largest_of(const void *values, const unsigned *weight)
+{
+    const double *v = values;
+    double most = -INFINITY;
+
+    for (int i = 0; i < N; i++)
+        most = weight[i] > 0 ? fmax(most, v[i]) : most;
+    return most;
+}
+
+static double one(const void *values, const unsigned *weight)
+{
+    (void)values;
+    (void)weight;
+    return 1;
+}
+
+/* Several of the same draws are what each would be alone; what no draw changes has no interval. */
+static void test_bootstrap_of_several(void **state)
+{
+    (void)state;
+    double v[N];
+    size_t own[N];
+
+    for (size_t i = 0; i < N; i++) {
+        own[i] = i;
+        v[i] = sin((double)i);
+    }
+    struct bootstrap b = {.group = own, .n = N, .groups = N, .draws = 300, .seed = 3};
+    const struct measured of[] = {{mean_of, v}, {largest_of, v}, {one, v}};
+    struct interval all[3];
+    interval_bootstrap_all(all, of, 3, &b);
+    for (int k = 0; k < 2; k++) {
+        b.statistic = of[k].statistic;
+        b.context = of[k].context;
+        const struct interval alone = interval_bootstrap(&b);
+        near(all[k].value, alone.value, 0);
+        near(all[k].low, alone.low, 0);
+        near(all[k].high, alone.high, 0);
+    }
+    near(all[2].value, 1, 0);
+    assert_true(isnan(all[2].low) && isnan(all[2].high));
+    /* of one group nothing can be said; a difference keeps its draws */
+    double p;
+    b.statistic = one;
+    assert_true(interval_bootstrap_difference(&b, &p).low == 1);
+    b.groups = 1;
+    memset(own, 0, sizeof own);
+    assert_true(isnan(interval_bootstrap(&b).value));
+}
+
 static void test_overlap(void **state)
 {
     (void)state;
@@ -316,10 +367,10 @@ static void test_overlap(void **state)
     near(overlap_dice(&e), 0, 0);
     near(overlap_dice(&both_empty), 1, 0);
     near(overlap_iou(&both_empty), 1, 0);
-    near(overlap_soft_dice(&o, 1), (2 * 2.01 + 1) / (4 + 2.61 + 1), 1e-6);
-    near(overlap_soft_dice(&both_empty, 1), 1, 0);
+    near(overlap_soft_dice(&o, NULL, 1), (2 * 2.01 + 1) / (4 + 2.61 + 1), 1e-6);
+    near(overlap_soft_dice(&both_empty, NULL, 1), 1, 0);
     const struct overlap_counts two[] = {o, e}; /* sums over the batch, not a mean of two */
-    near(overlap_soft_dice(two, 2), (2 * 2.01 + 1) / (4 + 2 * 2.61 + 1), 1e-6);
+    near(overlap_soft_dice(two, NULL, 2), (2 * 2.01 + 1) / (4 + 2 * 2.61 + 1), 1e-6);
 }
 
 static struct band choose(const double *score, const bool *malignant, size_t n, double sensitivity,
@@ -418,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_one_class_has_no_ranking),
         cmocka_unit_test(test_auc_error),
         cmocka_unit_test(test_bootstrap_draws_whole_groups),
+        cmocka_unit_test(test_bootstrap_of_several),
         cmocka_unit_test(test_overlap),
         cmocka_unit_test(test_thresholds),
         cmocka_unit_test(test_thresholds_with_ties),

@@ -232,6 +232,13 @@ static void test_calibration_without_an_answer(void **state)
 
     assert_false(platt_fit(&platt, &(struct calibration_cases){x, none, 3}));
     assert_false(platt_fit(&platt, &(struct calibration_cases){same, some, 3}));
+    double equal[40]; /* whose mean is not log(4) to the last bit */
+    bool half[40];
+    for (int k = 0; k < 40; k++) {
+        equal[k] = log(4);
+        half[k] = k % 2;
+    }
+    assert_false(platt_fit(&platt, &(struct calibration_cases){equal, half, 40}));
     assert_false(platt_fit(&platt, &(struct calibration_cases){x, some, 0}));
     near(platt.slope, -1, 0);
     assert_false(isotonic_fit(&i, &(struct calibration_cases){x, some, 0}));

@@ -1,5 +1,6 @@
 #include "report/html.h"
 #include "io/image_file.h"
+#include "report/chart.h"
 #include "test_report_tags.h"
 
 #include <math.h>
@@ -65,10 +66,10 @@ static void numbers(void **state)
     html_percent(&b, INFINITY);
     assert_string_equal(b.data, "0.776&ndash;77.6&nbsp;%&ndash;");
     buf_release(&b);
-    html_range(&b, .215, .7854, 3);
-    html_range(&b, NAN, NAN, 3);
-    html_range(&b, .5, INFINITY, 1);
-    assert_string_equal(b.data, "0.215 to 0.785&ndash;0.5 to &ndash;");
+    html_interval(&b, .215, .7854);
+    html_interval(&b, NAN, NAN);
+    html_interval(&b, .5, INFINITY);
+    assert_string_equal(b.data, "0.215 to 0.785&ndash;&ndash;");
     buf_release(&b);
     html_score_text(16942.4, text);
     assert_string_equal(text, "16942");
@@ -100,6 +101,40 @@ static void a_page_is_well_formed_and_says_what_it_is(void **state)
     assert_non_null(strstr(first + 1, HTML_DISCLAIMER));
     assert_null(strstr(b.data, "http://"));
     assert_null(strstr(b.data, "https://"));
+    buf_release(&b);
+}
+
+/* On a dark screen every colour of the figures has another in its place; a print stays light. */
+static void a_page_has_a_dark_side(void **state)
+{
+    struct buf b = BUF_INIT;
+    char rule[64];
+
+    (void)state;
+    html_begin_styled(&b, "title", NULL, ".own{color:red}");
+    html_end(&b);
+    assert_null(tags_fault(b.data));
+    assert_non_null(strstr(b.data, ".own{color:red}</style>\n</head>")); /* in the head, as HTML wants it */
+    const char *dark = strstr(b.data, "@media screen and (prefers-color-scheme:dark)");
+    assert_non_null(dark);
+    for (int c = 0; c < CHART_COLORS; c++) {
+        snprintf(rule, sizeof rule, "[fill=\"%s\"]{fill:#", chart_color_text((enum chart_color)c));
+        assert_non_null(strstr(dark, rule));
+        snprintf(rule, sizeof rule, "[stroke=\"%s\"]{stroke:#", chart_color_text((enum chart_color)c));
+        assert_non_null(strstr(dark, rule));
+    }
+    buf_release(&b);
+}
+
+static void intervals(void **state)
+{
+    struct buf b = BUF_INIT;
+
+    (void)state;
+    html_interval(&b, .25, .5);
+    html_interval(&b, NAN, .5);
+    html_interval(&b, .25, NAN);
+    assert_string_equal(b.data, "0.250 to 0.500&ndash;&ndash;");
     buf_release(&b);
 }
 
@@ -139,6 +174,8 @@ int main(void)
         cmocka_unit_test(formatted_text_is_escaped_too),
         cmocka_unit_test(numbers),
         cmocka_unit_test(a_page_is_well_formed_and_says_what_it_is),
+        cmocka_unit_test(a_page_has_a_dark_side),
+        cmocka_unit_test(intervals),
         cmocka_unit_test(the_checker_sees_faults),
         cmocka_unit_test(a_picture_is_a_jpeg_inside_the_page),
     };

@@ -1,6 +1,8 @@
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "io/image_file.h"
+#include "report/comparison.h"
 #include "report/diary.h"
 #include "report/html.h"
 #include "report/history.h"
@@ -364,6 +366,117 @@ static void examples_show_the_images_of_the_data_set(void **state)
     free(page);
 }
 
+/* Place by place: its share, and the score and the answer without it. */
+static void examples_tell_what_the_score_is_made_of(void **state)
+{
+    const struct place *p = *state;
+    char *page;
+
+    put_evaluation(p);
+    put_picture(p->data, "full/good.tif", true, 0);
+    put_picture(p->run, "evaluation/masks/good.png", false, 255);
+    page = report_of(p);
+    has_not(page, "What the score is made of"); /* an evaluation of an older program */
+    char *before = mem_copy_string(page);
+    free(page);
+    put(p->run, "evaluation/regions.csv",
+        "id,region,score,share,score_without,answer,answer_without,x0,y0,x1,y1,area_pixels,peak\n"
+        "good,1,1200,.8123,281.5,malignant,uncertain,2,3,9,9,42,1\n"
+        "good,2,250,.1666,1250.5,malignant,malignant,12,3,14,5,4,.9\n"
+        "good,rest,50.5,.0211,1450,malignant,malignant,,,,,,\n"
+        "false,rest,900,1,0,malignant,benign,,,,,,\n");
+    page = report_of(p);
+    has(page, "<th scope=\"row\">place 1</th><td class=\"n\">81.2&nbsp;%</td><td class=\"n\">281.5</td>"
+              "<td><b>uncertain</b></td>");
+    has(page, "<th scope=\"row\">place 2</th><td class=\"n\">16.7&nbsp;%</td><td class=\"n\">1250</td>"
+              "<td>malignant</td>");
+    has(page, "<th scope=\"row\">elsewhere</th><td class=\"n\">2.1&nbsp;%</td>");
+    /* of the two malignant answers one has no place, the other turns without its largest */
+    has(page, "<th scope=\"row\">malignant</th><td class=\"n\">2</td><td class=\"n\">1</td>");
+    has(page, "<td class=\"n\">1 of 2</td>");
+    /* the frames are drawn: the picture is another */
+    assert_int_equal(count_of(page, "alt=\"with marks\""), count_of(before, "alt=\"with marks\""));
+    const char *a = strstr(page, "alt=\"with marks\""), *b = strstr(before, "alt=\"with marks\"");
+    assert_true(strncmp(a, b, strcspn(a, ">")) != 0);
+    free(page);
+    free(before);
+}
+
+/* What one would attach to a paper: the model card, the method, every figure with its table. */
+static void the_page_stands_alone(void **state)
+{
+    static const char *const PARTS[] = {
+        "<h2 id=\"card\">Model card</h2>",
+        "<tr><th>intended use</th>",
+        "AUC 0.843 [0.781, 0.899]; chance is .5",
+        "40 items to learn from, 12 others to validate",
+        "<h2 id=\"method\">The method in words</h2>",
+        "exact binomial tests in a fixed order",
+        "2,000 bootstrap draws of whole patients",
+        "clearmass verify ",
+        "<caption>Scores by actual class</caption>",
+        "<caption>Images by their Dice</caption>",
+        "<caption>The curves in numbers</caption>",
+        "<tr><th scope=\"row\">2 (best)</th><td class=\"n\">-0.410</td>",
+        "<caption>Read off the ROC</caption>",
+        "<th scope=\"row\">at most 0.10</th><td class=\"n\">0.625</td><td class=\"n\">0.503 to 0.734</td>",
+        "The paper, on 275 other images (drawn): accuracy 0.580 (0.521 to 0.637), majority class 0.607.",
+        "<p class=\"caution\"><b>All 157 images have the same score &lt;x&gt;.</b></p>",
+    };
+    const struct place *p = *state;
+
+    put(p->run, "log.csv", LOG_CSV);
+    put_evaluation(p);
+    char *path = file_join(p->run, "evaluation/result.json");
+    json_t *result = json_file_read(path, NULL);
+    assert_non_null(result);
+    json_object_set_new(result, "cannot_tell", json_pack("[s]", "All 157 images have the same score <x>."));
+    json_object_set_new(result, "paper",
+                        json_pack("{s:s, s:i, s:{s:f, s:f, s:f}, s:f}", "what", "drawn", "cases", 275,
+                                  "accuracy", "value", .58, "low", .521, "high", .637, "majority_class",
+                                  .607));
+    json_object_set_new(json_object_get(result, "score"), "at",
+                        json_pack("[{s:f, s:{s:f, s:f, s:f}}]", "false_positive_rate", .1, "sensitivity",
+                                  "value", .625, "low", .503, "high", .734));
+    assert_true(json_file_write(path, result, NULL));
+    json_decref(result);
+    free(path);
+    char *page = report_of(p);
+    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++)
+        has(page, PARTS[i]);
+    free(page);
+}
+
+/* The comparison says the majority class beside its accuracies, and whose leak was allowed. */
+static void a_comparison_tells_baselines_and_leaks(void **state)
+{
+    const struct place *p = *state;
+    struct err err = ERR_INIT;
+
+    put(p->run, "comparison.json",
+        "{\"format\": \"clearmass-comparison-1\", \"program\": \"clearmass 9.8.7\", \"cases\": 99, "
+        "\"patients\": 77, \"malignant\": 33, \"majority_class\": 0.6667, \"tests\": 0, \"pairs\": [], "
+        "\"cannot_tell\": [\"No case is <m>.\"], "
+        "\"data\": {\"part\": \"test\", \"path\": \"d\", \"test_evaluations\": 4}, \"runs\": ["
+        "{\"folder\": \"one\", \"run\": {\"task\": \"black-box\", \"leaks\": null}, \"data_leaks\": null, "
+        "\"roc\": [[0, 0, null], [0.1, 0.4, 5], [1, 1, 0]]},"
+        "{\"folder\": \"two\", \"run\": {\"task\": \"black-box\", \"leaks\": {\"leaks\": [\"P_00016\"], "
+        "\"same_pictures\": []}}, \"data_leaks\": {\"checked\": true, \"patients\": [], \"same_pictures\": "
+        "[[\"a\", \"b\"]]}}]}");
+    assert_true(comparison_write(p->run, &err));
+    char *page = page_of(p->run, "comparison.html");
+    assert_ptr_equal(tags_fault(page), NULL);
+    has(page, "the majority class alone has an accuracy of 0.667");
+    has(page, "The test part had been evaluated 4 times");
+    has(page, "<p class=\"caution\"><b>No case is &lt;m&gt;.</b></p>");
+    has(page, "<th scope=\"row\">A</th><td class=\"n\">0.000</td><td class=\"n\">0.400</td>");
+    has(page, "<p><b>Run B:</b></p>");
+    has(page, "Trained with --allow-leak:</b> 1 patient of the data set is both");
+    has(page, "Leak allowed:</b> 1 picture is among those the network learned from too");
+    assert_int_equal(count_of(page, "<p><b>Run A:</b></p>"), 0);
+    free(page);
+}
+
 static void a_leak_that_was_allowed_is_told(void **state)
 {
     struct place *p = *state;
@@ -375,6 +488,11 @@ static void a_leak_that_was_allowed_is_told(void **state)
     has_not(page, "allow-leak");
     free(page);
     put(p->run, "run.json", run);
+    assert_true(diary_write(p->run, NULL)); /* on every page */
+    page = page_of(p->run, "diary.html");
+    has(page, "Trained with --allow-leak:</b> 2 patients");
+    has(page, "P_00016, &lt;b&gt;P.");
+    free(page);
     page = report_of(p);
     has(page, "Trained with --allow-leak:</b> 2 patients of the data set are both in its train and in its "
               "test part");
@@ -457,6 +575,8 @@ static void broken_files_give_one_clear_line(void **state)
     fails_with(p, false, "predictions.csv: no column 'score'");
     put(p->run, "evaluation/predictions.csv", "id,label,score,dice\na,benign,many,\n");
     fails_with(p, false, "predictions.csv: line 2: score: 'many' is no number");
+    put(p->run, "evaluation/predictions.csv", "id,label,score,dice\na,benign,NaN,\n");
+    fails_with(p, false, "predictions.csv: line 2: score: 'NaN' is no number");
     put_evaluation(p);
     put_picture(p->data, "full/good.tif", true, 0);
     put(p->data, "roi/good.tif", "no picture");
@@ -557,7 +677,9 @@ static void a_classifiers_diary_tells_probabilities(void **state)
     put(p->run, "run.json",
         "{\"format\": \"clearmass-run-1\", \"task\": \"classify\", \"train\": {\"norm\": \"keras\", "
         "\"unfreeze\": \"none\", "
-        "\"frozen_norm\": \"keras224\"}, \"state\": {\"best_epoch\": 2}}");
+        "\"frozen_norm\": \"keras224\"}, \"state\": {\"best_epoch\": 2}, "
+        "\"data\": {\"train\": 40, \"train_malignant\": 10, \"validation\": 20, \"validation_malignant\": "
+        "13}}");
     put(p->run, "log.csv",
         "epoch,acc,loss,lr,val_acc,val_loss,val_auc,seconds\n0,.5,.7,.01,.6,.69,.55,1\n1,.6,.6,.01,.75,.5,."
         "8125,1\n");
@@ -567,7 +689,11 @@ static void a_classifiers_diary_tells_probabilities(void **state)
     page = page_of(p->run, "diary.html");
     assert_ptr_equal(tags_fault(page), NULL);
     has(page, "telling malignant from benign crops");
-    has(page, "validation accuracy <b>0.6</b>");
+    /* no accuracy without its interval and the majority class */
+    has(page, "training accuracy 0.500 (0.352 to 0.648; majority class 0.750)");
+    has(page, "validation accuracy 0.600 (0.387 to 0.781; majority class 0.650)");
+    has(page, "0.750 (0.531 to 0.888; majority class 0.650)");
+    has(page, ">majority class</text>");
     has(page, "<td class=\"n\">0.875</td>");
     has(page, "the last layer alone; the backbone stays as it began.");
     has(page, "as Keras 2.1.3 to 2.2.4 did");
@@ -630,6 +756,9 @@ int main(void)
         TEST(the_disclaimer_frames_every_page),
         TEST(hostile_names_stay_text),
         TEST(examples_show_the_images_of_the_data_set),
+        TEST(examples_tell_what_the_score_is_made_of),
+        TEST(the_page_stands_alone),
+        TEST(a_comparison_tells_baselines_and_leaks),
         TEST(a_leak_that_was_allowed_is_told),
         TEST(without_a_data_set_the_page_says_so),
         TEST(without_an_evaluation_the_page_says_what_to_run),

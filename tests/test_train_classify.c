@@ -322,6 +322,17 @@ static void it_learns(void **state)
     assert_int_equal(json_integer_value(json_object_get(d, "train")) +
                          json_integer_value(json_object_get(d, "validation")),
                      32);
+    /* what every accuracy is held against */
+    static const char *const PARTS[] = {"train", "validation"};
+    for (int k = 0; k < 2; k++) {
+        int label[64], malignant = 0;
+        const size_t n = labels_of(run, PARTS[k], label);
+        for (size_t i = 0; i < n; i++)
+            malignant += label[i];
+        assert_int_equal(
+            json_integer_value(json_object_get(d, k ? "validation_malignant" : "train_malignant")),
+            malignant);
+    }
     assert_int_equal(r.prep.values, PREP_CAFFE);
     assert_true(r.options.classes == 2 && r.options.epsilon == 1e-3 && !r.options.narrow_pool);
     run_release(&r);

@@ -95,8 +95,11 @@ static void print_interval(const json_t *json, const char *key)
     const json_t *i = json_object_get(json, key);
     char a[16], b[16], c[16];
 
-    printf("  %5s [%s, %s]", text(number(i, "value"), a), text(number(i, "low"), b),
-           text(number(i, "high"), c));
+    if (isfinite(number(i, "value")) && isfinite(number(i, "low")))
+        printf("  %5s [%s, %s]", text(number(i, "value"), a), text(number(i, "low"), b),
+               text(number(i, "high"), c));
+    else
+        printf("  %-20s", isfinite(number(i, "value")) ? "no interval" : "cannot be told");
 }
 
 static void print_runs(const json_t *json)
@@ -121,6 +124,10 @@ static void print_test(const json_t *test, const char *name)
 
     if (!json_is_object(test))
         return;
+    if (json_object_get(test, "difference") && !isfinite(number(test, "difference"))) {
+        printf("    %-8s cannot be told\n", name);
+        return;
+    }
     if (json_object_get(test, "difference"))
         printf("    %-8s %6s [%s, %s]", name, text(number(test, "difference"), a),
                text(number(test, "low"), b), text(number(test, "high"), c));
@@ -133,12 +140,16 @@ static void print_test(const json_t *test, const char *name)
 
 static void print_comparison(const json_t *json, const char *out)
 {
-    const json_t *pair;
+    const json_t *pair, *cannot;
     size_t i;
 
     printf("%.0f cases of %.0f patients, %.0f malignant; the majority class alone: %.3f\n",
            number(json, "cases"), number(json, "patients"), number(json, "malignant"),
            number(json, "majority_class"));
+    json_array_foreach(json_object_get(json, "cannot_tell"), i, cannot)
+    {
+        printf("%s\n", json_string_value(cannot));
+    }
     print_runs(json);
     json_array_foreach(json_object_get(json, "pairs"), i, pair)
     {

@@ -173,36 +173,83 @@ static const char *share_text(double v, char text[16])
     return text;
 }
 
-static void print_line(const char *name, const json_t *interval, const char *note)
+/* A number never stands without its interval: where there is none, that is said. */
+static void print_interval(const char *name, double v, double low, double high, const char *note)
 {
     char a[16], b[16], c[16];
 
-    printf("  %-28s %s  [%s, %s]%s\n", name, share_text(value(interval, "value"), a),
-           share_text(value(interval, "low"), b), share_text(value(interval, "high"), c), note);
+    if (!isfinite(v))
+        printf("  %-28s cannot be told\n", name);
+    else if (!isfinite(low) || !isfinite(high))
+        printf("  %-28s %s  no interval: too few patients, or all alike%s\n", name, share_text(v, a), note);
+    else
+        printf("  %-28s %s  [%s, %s]%s\n", name, share_text(v, a), share_text(low, b), share_text(high, c),
+               note);
 }
 
-static void print_mean(const char *name, const json_t *overlap)
+static void print_line(const char *name, const json_t *interval, const char *note)
 {
-    char a[16], b[16], c[16];
+    print_interval(name, value(interval, "value"), value(interval, "low"), value(interval, "high"), note);
+}
 
-    printf("  %-28s %s  [%s, %s]\n", name, share_text(value(overlap, "mean"), a),
-           share_text(value(overlap, "mean_low"), b), share_text(value(overlap, "mean_high"), c));
+/* KEY, KEY_low and KEY_high of an object. */
+static void print_keys(const char *name, const json_t *object, const char *key, const char *note)
+{
+    char low[64], high[64];
+
+    snprintf(low, sizeof low, "%s_low", key);
+    snprintf(high, sizeof high, "%s_high", key);
+    print_interval(name, value(object, key), value(object, low), value(object, high), note);
 }
 
 static void print_overlap(const json_t *o)
 {
     const json_t *dice = json_object_get(o, "dice"), *malignant = json_object_get(o, "dice_malignant");
-    char a[16], b[16], c[16];
+    char a[16], b[16], note[96];
 
-    printf("Overlap with the true mask, %.0f images that have one\n", value(o, "nonempty_truths"));
-    print_mean("Dice, mean", dice);
-    printf("  %-28s %s  quartiles %s to %s\n", "Dice, median", share_text(value(dice, "median"), a),
-           share_text(value(dice, "q1"), b), share_text(value(dice, "q3"), c));
-    print_mean("IoU, mean", json_object_get(o, "iou"));
-    printf("  %-28s %s  of %.0f\n", "Dice, mean, malignant", share_text(value(malignant, "mean"), a),
-           value(malignant, "images"));
-    printf("  %-28s %s  (uncut, whole batches: the published metric)\n", "soft batch Dice",
-           share_text(value(o, "soft_batch_dice"), a));
+    printf("Overlap with the true mask, %.0f image%s with one\n", value(o, "nonempty_truths"),
+           value(o, "nonempty_truths") == 1 ? "" : "s");
+    print_keys("Dice, mean", dice, "mean", "");
+    snprintf(note, sizeof note, "  quartiles %s to %s", share_text(value(dice, "q1"), a),
+             share_text(value(dice, "q3"), b));
+    print_keys("Dice, median", dice, "median", note);
+    print_keys("IoU, mean", json_object_get(o, "iou"), "mean", "");
+    snprintf(note, sizeof note, "  of %.0f images", value(malignant, "images"));
+    print_keys("Dice, mean, malignant", malignant, "mean", note);
+    print_keys("soft batch Dice", o, "soft_batch_dice", "  (uncut, whole batches: the published metric)");
+}
+
+/* Lesions found where one false mark an image is shown. */
+static void print_lesions(const json_t *froc)
+{
+    const json_t *at = json_object_get(froc, "at"), *p;
+    char note[96];
+    size_t i;
+
+    json_array_foreach(at, i, p)
+    {
+        if (value(p, "false_per_image") != 1)
+            continue;
+        snprintf(note, sizeof note, "  at 1 false mark an image; %.0f lesions%s", value(froc, "lesions"),
+                 strcmp(json_string_value(json_object_get(froc, "lesions_of")), "malignant") ? ""
+                                                                                             : ", malignant");
+        print_line("lesions found", json_object_get(p, "sensitivity"), note);
+    }
+}
+
+/* The paper's own results, for the eye: other images, so not to be compared one by one. */
+static void print_paper(const json_t *paper)
+{
+    const json_t *accuracy = json_object_get(paper, "accuracy");
+    char a[16], b[16], c[16], d[16];
+
+    printf("The paper, on %.0f other images (%s): accuracy %s [%s, %s], majority class %s",
+           value(paper, "cases"), json_string_value(json_object_get(paper, "what")),
+           share_text(value(accuracy, "value"), a), share_text(value(accuracy, "low"), b),
+           share_text(value(accuracy, "high"), c), share_text(value(paper, "majority_class"), d));
+    if (isfinite(value(paper, "dice")))
+        printf("; Dice of outlines %s", share_text(value(paper, "dice"), a));
+    printf("\n");
 }
 
 static void print_cam_of(const json_t *cam, const char *which, const char *words)
@@ -255,30 +302,39 @@ static void print_decision(const json_t *d)
     print_line("PPV", json_object_get(d, "ppv"), "");
     print_line("NPV", json_object_get(d, "npv"), "");
     print_line("uncertain", json_object_get(d, "uncertain"), "");
-    if (value(d, "confidence") > 0) {
+    print_line("wrong of those answered", json_object_get(d, "wrong_of_answered"), "");
+    print_line("malignant called benign", json_object_get(d, "malignant_called_benign"), "");
+    if (value(d, "confidence") > 0) { /* in the unit of the promise */
         snprintf(note, sizeof note, "  promised at most %g, confidence %g", value(d, "miss_rate"),
                  value(d, "confidence"));
-        print_line("benign called malignant", json_object_get(d, "benign_called_malignant"), note);
+        print_line("patients missed", json_object_get(d, "patients_malignant_called_benign"), note);
+        print_line("patients falsely called", json_object_get(d, "patients_benign_called_malignant"), note);
     }
-    print_line("malignant called benign", json_object_get(d, "malignant_called_benign"),
-               value(d, "confidence") > 0 ? note : "");
 }
 
 static void print_result(const json_t *r, const char *out)
 {
     const json_t *data = json_object_get(r, "data"), *score = json_object_get(r, "score"), *d;
     const json_t *cam = json_object_get(r, "cam");
-    const json_t *decisions = json_object_get(r, "decisions");
-    char a[16], b[16], c[16];
+    const json_t *decisions = json_object_get(r, "decisions"), *cannot;
     size_t i;
 
     printf("%s, %s: %.0f %ss of %.0f patients (%.0f benign, %.0f malignant, %.0f normal)\n",
            json_string_value(json_object_get(data, "path")), json_string_value(json_object_get(data, "part")),
            value(data, "images"), json_string_value(json_object_get(data, "unit")), value(data, "patients"),
            value(data, "benign"), value(data, "malignant"), value(data, "normal"));
-    if (value(data, "test_evaluations") > 0)
-        printf("Looks at the test images of this data set with this run so far: %.0f\n",
-               value(data, "test_evaluations"));
+    printf("Looks at %s with this run so far: %.0f\n",
+           json_is_true(json_object_get(data, "external")) ? "this data set"
+                                                           : "the test images of this data set",
+           value(data, "test_evaluations"));
+    if (json_is_object(json_object_get(json_object_get(r, "run"), "leaks")))
+        printf(
+            "Trained with --allow-leak: patients or pictures are on two sides of its split, and results on "
+            "them flatter; result.json lists them\n");
+    json_array_foreach(json_object_get(r, "cannot_tell"), i, cannot)
+    {
+        printf("%s\n", json_string_value(cannot));
+    }
     if (cam) {
         print_cam_of(cam, "all", "crops");
         print_cam_of(cam, "malignant", "malignant crops");
@@ -292,12 +348,14 @@ static void print_result(const json_t *r, const char *out)
         print_overlap(json_object_get(r, "overlap"));
         printf("Malignant above the others by the sum of the mask\n");
     }
-    printf("  %-28s %s  [%s, %s]\n", "AUC", share_text(value(score, "auc"), a),
-           share_text(value(score, "auc_low"), b), share_text(value(score, "auc_high"), c));
+    print_keys("AUC", score, "auc", "  chance: .5");
+    print_lesions(json_object_get(r, "froc"));
     json_array_foreach(decisions, i, d)
     {
         print_decision(d);
     }
+    if (json_array_size(decisions) > 0)
+        print_paper(json_object_get(r, "paper"));
     if (json_array_size(json_object_get(r, "unreadable")) > 0)
         printf("%zu %ss could not be read and are left out; result.json lists them\n",
                json_array_size(json_object_get(r, "unreadable")),
@@ -334,6 +392,8 @@ static void print_opinions(const json_t *r, const char *out)
            json_string_value(json_object_get(data, "path")), json_string_value(json_object_get(data, "part")),
            value(data, "images"), value(data, "patients"), value(data, "benign"), value(data, "malignant"),
            value(data, "normal"), value(data, "left_out"));
+    printf("Looks at the test images of this data set with these runs so far: %.0f\n",
+           value(data, "test_evaluations"));
     printf(
         "Two opinions: %.0f agree, %.0f disagree, %.0f with one of them uncertain, %.0f without a region to "
         "judge\n",

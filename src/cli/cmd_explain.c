@@ -10,7 +10,10 @@
 #include <string.h>
 
 enum { KEY_RUN = 0x1001, KEY_CLASSIFIER, KEY_LOW, KEY_HIGH };
-enum { LISTED = 50 }; /* with more images the list is left to summary.csv */
+enum {
+    LISTED = 50, /* with more images the list is left to summary.csv */
+    DETAILED = 8 /* with more images the places are left to the JSON files */
+};
 
 static const char DOC[] =
     "Judge images by a trained run, and show where the judgement comes from."
@@ -20,7 +23,9 @@ static const char DOC[] =
     "OUT/summary.csv lists them all. Files that "
     "cannot be read are listed there too, and the exit code is then 1.\n\n"
     "The verdict is benign below the low threshold, malignant above the high one, else "
-    "uncertain. Thresholds are those that 'clearmass calibrate' guarantees, else those "
+    "uncertain. The score is a sum over pixels, so each place's share of it is exact, and so is what the "
+    "map's verdict would be without that place; both are told. Thresholds are those that 'clearmass "
+    "calibrate' guarantees, else those "
     "that 'clearmass evaluate' chose on the run's validation part, else the published "
     "ones (.0001 and 100).\n\n"
     "With --classifier the regions that a black-box run finds are cut from the full image, with the margin "
@@ -114,6 +119,24 @@ static void print_one(const struct explanation *x, const char *path)
            x->count == 1 ? "place " : "places", path, x->asked ? ": " : "", why);
 }
 
+/* The score is a sum over pixels: what each place adds to it is exact. */
+static void print_places(const struct explanation *x)
+{
+    for (int i = 0; i < x->count; i++) {
+        const struct explain_region *r = &x->region[i];
+        printf("           place %d: %.1f %% of the score", i + 1, 100 * r->score_share);
+        if (x->judged)
+            printf("; without it %.6g, %s", r->score_without, answer_name(r->without));
+        printf("\n");
+    }
+    if (x->count > 0 && x->score > 0) {
+        printf("           elsewhere: %.1f %%", 100 * x->rest_score / x->score);
+        if (x->judged)
+            printf("; alone %s", answer_name(x->rest_verdict));
+        printf("\n");
+    }
+}
+
 static void print_accords(const struct explain_results *r)
 {
     size_t n[ACCORD_COUNT] = {0};
@@ -136,6 +159,8 @@ static void print_results(const struct explain_results *r, const char *out)
             continue;
         if (r->files.count <= LISTED)
             print_one(&r->of[i].what, r->files.file[i].path);
+        if (r->files.count <= DETAILED)
+            print_places(&r->of[i].what);
         verdicts[r->of[i].what.verdict]++;
     }
     if (*r->thresholds)

@@ -41,12 +41,14 @@ static double loss(const struct fit *f, struct platt p)
 static bool fit_begin(struct fit *f, const struct calibration_cases *c)
 {
     double n[2] = {0, 0}, sum = 0, squares = 0;
+    bool differ = false; /* told exactly: the mean of equal numbers may be another number */
 
     for (size_t i = 0; i < c->n; i++) {
         n[c->positive[i]]++;
         sum += c->x[i];
+        differ |= c->x[i] != c->x[0];
     }
-    if (n[0] < 1 || n[1] < 1)
+    if (n[0] < 1 || n[1] < 1 || !differ)
         return false;
     *f = (struct fit){.c = c, .centre = sum / (n[0] + n[1])};
     for (size_t i = 0; i < c->n; i++)

@@ -28,8 +28,10 @@ struct chunk {
 
 void cases_release(struct cases *c)
 {
-    for (size_t i = 0; i < c->count; i++)
+    for (size_t i = 0; i < c->count; i++) {
         marks_release(&c->of[i].marks);
+        free(c->of[i].region);
+    }
     free(c->of);
     *c = (struct cases)CASES_INIT;
 }
@@ -92,6 +94,20 @@ bool map_image(struct image *out, const struct prep_plan *plan, const float *map
     return ok;
 }
 
+/* What the score is made of. */
+static bool keep_regions(struct eval_case *k, const float *map, const struct prep_plan *plan, struct err *err)
+{
+    struct explanation x;
+
+    if (!explain_map(&x, map, plan, NULL, err))
+        return false;
+    k->regions = x.count;
+    k->region = mem_new((size_t)x.count + 1, sizeof *k->region);
+    memcpy(k->region, x.region, (size_t)x.count * sizeof *k->region);
+    k->rest_score = x.rest_score;
+    return true;
+}
+
 static bool finish_case(void *chunk, size_t i, struct err *err)
 {
     struct chunk *c = chunk;
@@ -106,7 +122,7 @@ static bool finish_case(void *chunk, size_t i, struct err *err)
     k->overlap = overlap_measure(map, truth, c->pixels);
     if (c->p->run.task == RUN_BLACK_BOX && k->label != LABEL_MALIGNANT)
         memset(truth, 0, c->pixels); /* as it was taught */
-    if (!marks_find(&k->marks, map, truth, c->prep->size, err))
+    if (!marks_find(&k->marks, map, truth, c->prep->size, err) || !keep_regions(k, map, &c->plan[i], err))
         return false;
     char *name = mem_printf("%s/%s.png", c->folder, k->id);
     bool ok = map_image(&mask, &c->plan[i], map, err) && png_write(name, &mask, err);

@@ -24,7 +24,9 @@ struct eval_case {
     bool has_roi;                  /* the lesion's place in the crop is known */
     struct cam_agreement cam;      /* then: of a classifier's Grad-CAM */
     struct opinions opinions;      /* of two networks, where two were asked */
-    int regions;                   /* that the map showed then */
+    int regions;                   /* that the map shows (explain.h) */
+    struct explain_region *region; /* [regions], owned: of a map; without verdicts. NULL for two networks */
+    double rest_score;             /* then: what lies outside of them */
     char error[256];
 };
 

@@ -214,14 +214,18 @@ static json_t *run_json(const struct comparison *c, size_t run)
         dice[i] = dice_of(c, run, i);
     ranking_make(&r, c->score[run], c->malignant, c->n);
     roc_make(&roc, &r);
-    struct bootstrap auc = draws(c, ranking_auc, &r), mean = draws(c, column_mean, &column);
+    const struct bootstrap draw = draws(c, NULL, NULL);
+    struct interval i[2];
+
+    interval_bootstrap_all(i, (const struct measured[]){{ranking_auc, &r}, {column_mean, &column}}, 2, &draw);
+    const struct interval auc = ranking_tells(&r) ? i[0] : (struct interval){NAN, NAN, NAN};
     const char *by = json_string_value(json_object_get(c->of[run].result, "answers_by"));
-    json_t *json =
-        json_pack("{s:o, s:O, s:s?, s:I, s:o, s:o, s:o, s:o}", "folder", json_text(c->how->run[run]), "run",
-                  json_object_get(c->of[run].result, "run"), "answers_by", by, "left_out",
-                  (json_int_t)(c->of[run].rows.count - c->n), "auc", interval_json(interval_bootstrap(&auc)),
-                  "accuracy", accuracy_json(c, run), "dice", interval_json(interval_bootstrap(&mean)), "roc",
-                  measures_curve(roc.count, roc_at, &roc));
+    json_t *json = json_pack(
+        "{s:o, s:O, s:O?, s:s?, s:I, s:o, s:o, s:o, s:o}", "folder", json_text(c->how->run[run]), "run",
+        json_object_get(c->of[run].result, "run"), "data_leaks",
+        json_object_get(json_object_get(c->of[run].result, "data"), "leaks"), "answers_by", by, "left_out",
+        (json_int_t)(c->of[run].rows.count - c->n), "auc", interval_json(auc), "accuracy",
+        accuracy_json(c, run), "dice", interval_json(i[1]), "roc", measures_curve(roc.count, roc_at, &roc));
     roc_release(&roc);
     ranking_release(&r);
     free(dice);
@@ -242,14 +246,17 @@ static double auc_difference(const void *rankings, const unsigned *weight)
 /* *p gets the p-value; so below. */
 static json_t *auc_json(const struct comparison *c, size_t a, size_t b, double *p)
 {
-    const struct delong d =
-        delong_compare(&(struct delong_pair){c->score[a], c->score[b], c->malignant, c->n});
+    struct delong d = delong_compare(&(struct delong_pair){c->score[a], c->score[b], c->malignant, c->n});
     struct two_rankings t;
 
     ranking_make(&t.first, c->score[a], c->malignant, c->n);
     ranking_make(&t.second, c->score[b], c->malignant, c->n);
     const struct bootstrap draw = draws(c, auc_difference, &t);
-    const struct interval by_patients = interval_bootstrap(&draw);
+    struct interval by_patients = {NAN, NAN, NAN};
+    if (ranking_tells(&t.first) && ranking_tells(&t.second) && c->patients > 1)
+        by_patients = interval_bootstrap(&draw);
+    else
+        d = (struct delong){.difference = NAN, .low = NAN, .high = NAN, .p = NAN};
     ranking_release(&t.first);
     ranking_release(&t.second);
     *p = d.p;
@@ -332,6 +339,34 @@ static json_t *pairs_json(const struct comparison *c, size_t *family)
     return list;
 }
 
+/* What these cases leave open, whatever numbers there are; as result.json has it. */
+static json_t *cannot_tell(const struct comparison *c)
+{
+    json_t *list = json_array();
+    size_t malignant = 0;
+
+    for (size_t i = 0; i < c->n; i++)
+        malignant += c->malignant[i];
+    if (malignant == 0 || malignant == c->n)
+        json_array_append_new(list, json_sprintf("%s case is malignant: how well scores tell malignant from "
+                                                 "benign cannot be compared.",
+                                                 malignant ? "Every" : "No"));
+    if (c->patients < 2)
+        json_array_append_new(list,
+                              json_string("All cases are of one patient: nothing can be said about others."));
+    for (size_t r = 0; r < c->runs; r++) {
+        size_t same = 0;
+        while (same < c->n && c->score[r][same] == c->score[r][0])
+            same++;
+        if (same == c->n && c->n > 1)
+            json_array_append_new(list,
+                                  json_sprintf("Run %c gives all cases the same score: it tells nothing "
+                                               "apart.",
+                                               (int)('A' + r)));
+    }
+    return list;
+}
+
 static json_t *comparison_json(const struct comparison *c)
 {
     json_t *runs = json_array();
@@ -344,12 +379,13 @@ static json_t *comparison_json(const struct comparison *c)
     for (size_t i = 0; i < c->n; i++)
         malignant.hits += c->malignant[i];
     const double rate = share_value(malignant);
-    return json_pack("{s:s, s:s, s:s, s:O, s:I, s:I, s:I, s:f, s:s, s:I, s:o, s:o, s:I}", "format",
+    return json_pack("{s:s, s:s, s:s, s:O, s:I, s:I, s:I, s:f, s:s, s:I, s:o, s:o, s:I, s:o}", "format",
                      "clearmass-comparison-1", "program", EVAL_PROGRAM, "disclaimer", EVAL_DISCLAIMER, "data",
                      json_object_get(c->of[0].result, "data"), "cases", (json_int_t)c->n, "patients",
                      (json_int_t)c->patients, "malignant", (json_int_t)malignant.hits, "majority_class",
                      fmax(rate, 1 - rate), "dice_of", c->malignant_dice ? "malignant" : "all", "seed",
-                     (json_int_t)c->how->seed, "runs", runs, "pairs", pairs, "tests", (json_int_t)family);
+                     (json_int_t)c->how->seed, "runs", runs, "pairs", pairs, "tests", (json_int_t)family,
+                     "cannot_tell", cannot_tell(c));
 }
 
 bool compare(json_t **out, const struct compare *how, struct err *err)

@@ -145,11 +145,13 @@ static bool write_results(struct job *j, const char *out, json_t **result, struc
                                     .same_images = j->items.part == EVAL_VALIDATION,
                                     .batch = training_batch(&j->predictor.run),
                                     .seed = j->e->seed};
-    char *predictions = file_join(out, "predictions.csv"), *path = file_join(out, "result.json");
+    char *predictions = file_join(out, "predictions.csv"), *path = file_join(out, "result.json"),
+         *regions = file_join(out, "regions.csv");
     json_t *json = NULL;
     size_t tests;
     bool ok = eval_items_count_test(&j->items, &j->predictor, j->e->replay, &tests, err) &&
-              result_write_predictions(predictions, &in, err);
+              result_write_predictions(predictions, &in, err) &&
+              (in.crops || result_write_regions(regions, &in, err));
 
     if (ok) {
         json = make_result(j, &in, tests);
@@ -159,6 +161,7 @@ static bool write_results(struct job *j, const char *out, json_t **result, struc
         *result = json_incref(json);
     json_decref(json);
     free(predictions);
+    free(regions);
     free(path);
     return ok;
 }

@@ -78,6 +78,19 @@ static double rest_of(const struct explanation *x, const struct regions *r, cons
     return sum;
 }
 
+/* Added up from the rest, not subtracted: the difference of two large sums would not be exact. */
+static void judge_without(struct explanation *x)
+{
+    for (int i = 0; i < x->count; i++) {
+        struct explain_region *r = &x->region[i];
+        r->score_without = x->rest_score;
+        for (int k = 0; k < x->count; k++)
+            r->score_without += k == i ? 0 : x->region[k].score;
+        r->without = x->judged ? band_answer(x->band, r->score_without) : ANSWER_COUNT;
+    }
+    x->rest_verdict = x->judged ? band_answer(x->band, x->rest_score) : ANSWER_COUNT;
+}
+
 bool explain_map(struct explanation *out, const float *map, const struct prep_plan *plan,
                  const struct band *band, struct err *err)
 {
@@ -101,6 +114,7 @@ bool explain_map(struct explanation *out, const float *map, const struct prep_pl
         take_regions(&x, &regions, plan);
         x.rest_score = rest_of(&x, &regions, map);
     }
+    judge_without(&x);
     *out = x;
     ok = true;
 out:
@@ -114,12 +128,19 @@ const char *explanation_verdict(const struct explanation *x)
     return x->judged ? answer_name(x->verdict) : "none";
 }
 
+/* NULL where there is no verdict. */
+static const char *verdict_name(enum answer a)
+{
+    return a < ANSWER_COUNT ? answer_name(a) : NULL;
+}
+
 static json_t *region_json(const struct explain_region *g, bool asked)
 {
     json_t *json =
-        json_pack("{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f}", "x0", g->box.x0, "y0", g->box.y0, "x1",
-                  g->box.x1, "y1", g->box.y1, "area_pixels", g->area_pixels, "area_share", g->area_share,
-                  "score", g->score, "score_share", g->score_share, "peak", (double)g->peak);
+        json_pack("{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:{s:f, s:s?}}", "x0", g->box.x0, "y0",
+                  g->box.y0, "x1", g->box.x1, "y1", g->box.y1, "area_pixels", g->area_pixels, "area_share",
+                  g->area_share, "score", g->score, "score_share", g->score_share, "peak", (double)g->peak,
+                  "without", "score", g->score_without, "verdict", verdict_name(g->without));
 
     if (asked)
         json_object_set_new(json, "classifier",
@@ -158,4 +179,6 @@ void explanation_json(json_t *json, const struct explanation *x)
     json_object_set_new(json, "regions", regions);
     json_object_set_new(json, "rest_score", json_real(x->rest_score));
     json_object_set_new(json, "rest_share", x->score > 0 ? json_real(x->rest_score / x->score) : json_null());
+    json_object_set_new(json, "rest_verdict",
+                        x->judged ? json_string(answer_name(x->rest_verdict)) : json_null());
 }

@@ -36,6 +36,8 @@ struct explain_region {
     double score;         /* sum of the map inside */
     double score_share;   /* of the score */
     float peak;           /* largest value inside */
+    double score_without; /* what the score would be without this region: exact, as the score is a sum */
+    enum answer without;  /* the map's verdict on that, when judged */
     /* of a classifier that was asked */
     struct image_box crop; /* what it saw */
     double malignant;      /* its probability */
@@ -48,10 +50,11 @@ struct explanation {
     struct opinions opinions; /* when asked */
     enum answer verdict;      /* of the map, or, when asked, of both */
     struct band band;
-    double score;      /* sum of the whole map */
-    double rest_score; /* of what lies outside every region: score = rest + regions */
-    float peak;        /* of the map, where it shows the image */
-    float cut;         /* regions are what lies above; 0 when there are none */
+    double score;             /* sum of the whole map */
+    double rest_score;        /* of what lies outside every region: score = rest + regions */
+    enum answer rest_verdict; /* the map's verdict on the rest alone, when judged */
+    float peak;               /* of the map, where it shows the image */
+    float cut;                /* regions are what lies above; 0 when there are none */
     struct explain_region region[EXPLAIN_REGIONS]; /* largest score first */
     int count;
 };
@@ -65,7 +68,8 @@ bool explain_map(struct explanation *out, const float *map, const struct prep_pl
 /* "benign", "uncertain", "malignant", or "none" without a judgement. */
 const char *explanation_verdict(const struct explanation *x);
 
-/* Sets verdict, score, low, high, cut, peak, regions, rest_score, rest_share, and opinions when asked. */
+/* Sets verdict, score, low, high, cut, peak, regions, rest_score, rest_share, rest_verdict, and opinions when
+ * asked. */
 void explanation_json(json_t *json, const struct explanation *x);
 
 #endif

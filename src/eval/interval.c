@@ -2,24 +2,18 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/wilson.h"
 #include "data/parallel.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define Z_95 1.959963984540054 /* the normal distribution's .975 quantile */
-
 struct interval interval_wilson(struct share s)
 {
-    if (s.n == 0)
-        return (struct interval){NAN, NAN, NAN};
-    const double n = (double)s.n, p = (double)s.hits / n, zz = Z_95 * Z_95;
-    const double centre = (p + zz / (2 * n)) / (1 + zz / n);
-    const double half = Z_95 / (1 + zz / n) * sqrt(p * (1 - p) / n + zz / (4 * n * n));
+    const struct wilson w = wilson_bounds((double)s.hits, (double)s.n);
 
-    /* the bounds of all or nothing are 0 and 1 in exact arithmetic */
-    return (struct interval){p, s.hits == 0 ? 0 : centre - half, s.hits == s.n ? 1 : centre + half};
+    return (struct interval){share_value(s), w.low, w.high};
 }
 
 double quantile(const double *sorted, size_t n, double p)
@@ -69,7 +63,9 @@ enum { BLOCK = 25 }; /* draws a thread takes at a time */
 
 struct draws {
     const struct bootstrap *b;
-    double *value; /* [draws] */
+    const struct measured *of; /* [count] */
+    size_t count;
+    double *value; /* [count, draws] */
 };
 
 static void draw_block(void *draws, size_t block)
@@ -81,62 +77,100 @@ static void draw_block(void *draws, size_t block)
 
     for (size_t i = block * BLOCK; i < end; i++) {
         draw_weights(b, i, times, weight);
-        d->value[i] = b->statistic(b->context, weight);
+        for (size_t k = 0; k < d->count; k++)
+            d->value[k * b->draws + i] = d->of[k].statistic(d->of[k].context, weight);
     }
     free(times);
     free(weight);
 }
 
-/* Draws every value and moves those that are defined to the front, ascending; returns how many there are. */
-static size_t draw_values(const struct bootstrap *b, double *value)
+/* Moves the values that are defined to the front, ascending; returns how many there are. */
+static size_t sort_defined(double *value, size_t draws)
 {
     size_t defined = 0;
 
-    if (b->groups == 0)
-        return 0;
-    parallel_each((b->draws + BLOCK - 1) / BLOCK, draw_block, &(struct draws){b, value});
-    for (size_t i = 0; i < b->draws; i++)
+    for (size_t i = 0; i < draws; i++)
         if (!isnan(value[i]))
             value[defined++] = value[i];
     sort_doubles(value, defined);
     return defined;
 }
 
-static double of_sample(const struct bootstrap *b)
+static double of_sample(const struct bootstrap *b, const struct measured *of)
 {
     unsigned *weight = mem_new(b->n + 1, sizeof *weight);
 
     for (size_t i = 0; i < b->n; i++)
         weight[i] = 1;
-    const double value = b->statistic(b->context, weight);
+    const double value = of->statistic(of->context, weight);
     free(weight);
     return value;
 }
 
+/* Two-sided: twice the smaller share of draws at or beyond 0. */
+static double p_value(const double *value, size_t defined)
+{
+    size_t low = 0, high = 0;
+
+    for (size_t i = 0; i < defined; i++) {
+        low += value[i] <= 0;
+        high += value[i] >= 0;
+    }
+    return fmin(1, 2 * (double)((low < high ? low : high) + 1) / (double)(defined + 1));
+}
+
+/* value[draws], NAN where it is not defined, loses its order. */
+static struct interval percentiles(double sample, double *value, size_t draws, double *p)
+{
+    const size_t defined = isnan(sample) ? 0 : sort_defined(value, draws);
+    const bool known = defined > 0 && 2 * defined >= draws;
+
+    if (p)
+        *p = known ? p_value(value, defined) : NAN;
+    return (struct interval){sample, known ? quantile(value, defined, .025) : NAN,
+                             known ? quantile(value, defined, .975) : NAN};
+}
+
+/* p [count], or NULL. */
+static void draw_all(struct interval *out, double *p, const struct draws *how)
+{
+    const struct bootstrap *b = how->b;
+    struct draws d = *how;
+
+    d.value = mem_new(d.count * b->draws + 1, sizeof *d.value);
+    for (size_t i = 0; i < d.count * b->draws; i++)
+        d.value[i] = NAN;
+    if (b->groups >= 2)
+        parallel_each((b->draws + BLOCK - 1) / BLOCK, draw_block, &d);
+    for (size_t k = 0; k < d.count; k++)
+        out[k] = percentiles(of_sample(b, &d.of[k]), d.value + k * b->draws, b->draws, p ? &p[k] : NULL);
+    free(d.value);
+}
+
+void interval_bootstrap_all(struct interval *out, const struct measured *of, size_t count,
+                            const struct bootstrap *b)
+{
+    draw_all(out, NULL, &(struct draws){b, of, count, NULL});
+    for (size_t k = 0; k < count; k++) {
+        if (b->groups < 2)
+            out[k].value = NAN;
+        if (out[k].low == out[k].high)
+            out[k].low = out[k].high = NAN;
+    }
+}
+
 struct interval interval_bootstrap(const struct bootstrap *b)
 {
-    return interval_bootstrap_difference(b, NULL);
+    struct interval i;
+
+    interval_bootstrap_all(&i, &(struct measured){b->statistic, b->context}, 1, b);
+    return i;
 }
 
 struct interval interval_bootstrap_difference(const struct bootstrap *b, double *p)
 {
-    struct interval out = {of_sample(b), NAN, NAN};
-    double *value = mem_new(b->draws + 1, sizeof *value);
-    const size_t defined = isnan(out.value) || b->groups < 2 ? 0 : draw_values(b, value);
+    struct interval i;
 
-    if (p)
-        *p = NAN;
-    if (defined > 0 && 2 * defined >= b->draws) {
-        size_t low = 0, high = 0;
-        out.low = quantile(value, defined, .025);
-        out.high = quantile(value, defined, .975);
-        for (size_t i = 0; i < defined; i++) {
-            low += value[i] <= 0;
-            high += value[i] >= 0;
-        }
-        if (p)
-            *p = fmin(1, 2 * (double)((low < high ? low : high) + 1) / (double)(defined + 1));
-    }
-    free(value);
-    return out;
+    draw_all(&i, p, &(struct draws){b, &(struct measured){b->statistic, b->context}, 1, NULL});
+    return i;
 }

@@ -10,7 +10,7 @@ struct interval {
     double value, low, high;
 };
 
-/* Wilson's score interval (1927, DOI 10.1080/01621459.1927.10502953) with z = 1.959964. */
+/* Wilson's score interval (base/wilson.h). */
 struct interval interval_wilson(struct share s);
 
 /* The p-quantile of n ascending numbers: linear between neighbours, the first at p = 0, the last at p = 1
@@ -35,13 +35,23 @@ struct bootstrap {
 
 /* Percentile interval (Efron 1979): as many groups as there are, drawn with replacement, draws times; draw d
  * is a function of (seed, d) alone, whatever the threads. Draws where the statistic is not defined are left
- * out; the interval is NAN when that is more than half of them, and with fewer than two groups. value is the
- * statistic of the sample itself. */
+ * out; the interval is NAN when that is more than half of them, and when all draws give the same: an AUC of 1
+ * in every draw does not mean that it is sure to be 1. With fewer than two groups nothing can be said, and
+ * value is NAN too; else it is the statistic of the sample itself. */
 struct interval interval_bootstrap(const struct bootstrap *b);
 
-/* The same where the statistic is a difference; *p becomes the two-sided p-value for no difference, twice the
- * smaller share of draws at or beyond 0, each draw count taken one larger (Davison and Hinkley 1997, ISBN
- * 0521574714), at most 1; NAN without an interval. */
+/* Several statistics of the same draws, each interval as interval_bootstrap would give it: drawing is most of
+ * the work. b's own statistic and context are not used. */
+struct measured {
+    interval_statistic *statistic;
+    const void *context;
+};
+void interval_bootstrap_all(struct interval *out, const struct measured *of, size_t count,
+                            const struct bootstrap *b);
+
+/* The same where the statistic is a difference, whose draws may all be 0; *p becomes the two-sided p-value
+ * for no difference, twice the smaller share of draws at or beyond 0, each draw count taken one larger
+ * (Davison and Hinkley 1997, ISBN 0521574714), at most 1; NAN without an interval. */
 struct interval interval_bootstrap_difference(const struct bootstrap *b, double *p);
 
 #endif

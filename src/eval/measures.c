@@ -28,15 +28,23 @@ json_t *measures_curve(size_t count, void (*point)(const void *context, size_t i
     return list;
 }
 
+static void bootstrap_all(struct interval *out, const struct measured *of, size_t count,
+                          const struct measures *m)
+{
+    interval_bootstrap_all(out, of, count,
+                           &(struct bootstrap){.group = m->rows->patient,
+                                               .n = m->rows->count,
+                                               .groups = m->rows->patients,
+                                               .draws = MEASURES_DRAWS,
+                                               .seed = m->seed});
+}
+
 static struct interval bootstrap(const struct measures *m, interval_statistic *statistic, const void *context)
 {
-    return interval_bootstrap(&(struct bootstrap){.statistic = statistic,
-                                                  .context = context,
-                                                  .group = m->rows->patient,
-                                                  .n = m->rows->count,
-                                                  .groups = m->rows->patients,
-                                                  .draws = MEASURES_DRAWS,
-                                                  .seed = m->seed});
+    struct interval i;
+
+    bootstrap_all(&i, &(struct measured){statistic, context}, 1, m);
+    return i;
 }
 
 static void pr_at(const void *context, size_t i, double v[3])
@@ -46,6 +54,33 @@ static void pr_at(const void *context, size_t i, double v[3])
     v[0] = p->recall;
     v[1] = p->precision;
     v[2] = p->threshold;
+}
+
+/* Where a share is told at a fixed place of a curve, Wilson's interval of its counts stands beside it. */
+static json_t *share_at(const char *name, double at, const char *measure, struct share s)
+{
+    return json_pack("{s:f, s:I, s:o}", name, at, "of", (json_int_t)s.n, measure,
+                     interval_json(interval_wilson(s)));
+}
+
+/* The precision at the first point that reaches each recall. */
+static json_t *precision_at(const struct pr_curve *c, size_t positives)
+{
+    static const double RECALL[] = {.5, .7, .8, .9, .95, 1};
+    json_t *list = json_array();
+
+    for (size_t k = 0; k < sizeof RECALL / sizeof *RECALL; k++) {
+        for (size_t i = 0; i < c->count; i++) {
+            const struct pr_point *p = &c->point[i];
+            if (p->recall < RECALL[k] - 1e-12)
+                continue;
+            const double hits = p->recall * (double)positives;
+            const struct share s = {(size_t)lrint(hits), (size_t)lrint(hits / p->precision)};
+            json_array_append_new(list, share_at("recall", RECALL[k], "precision", s));
+            break;
+        }
+    }
+    return list;
 }
 
 static json_t *precision_json(const struct measures *m, const struct scored *s)
@@ -58,9 +93,11 @@ static json_t *precision_json(const struct measures *m, const struct scored *s)
         positives.hits += s->malignant[i];
     ranking_make(&r, s->score, s->malignant, s->n);
     pr_make(&c, &r);
-    json_t *json = json_pack(
-        "{s:o, s:o, s:o}", "average_precision", interval_json(bootstrap(m, ranking_average_precision, &r)),
-        "chance", number_json(share_value(positives)), "curve", measures_curve(c.count, pr_at, &c));
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "average_precision",
+                             interval_json(ranking_tells(&r) ? bootstrap(m, ranking_average_precision, &r)
+                                                             : (struct interval){NAN, NAN, NAN}),
+                             "chance", number_json(share_value(positives)), "curve",
+                             measures_curve(c.count, pr_at, &c), "at", precision_at(&c, positives.hits));
     pr_release(&c);
     ranking_release(&r);
     return json;
@@ -85,8 +122,11 @@ static json_t *reliability_json(const struct forecasts *f)
 
 static json_t *forecast_json(const struct measures *m, const struct forecasts *f)
 {
-    return json_pack("{s:o, s:o, s:o}", "ece", interval_json(bootstrap(m, forecast_ece, f)), "brier",
-                     interval_json(bootstrap(m, forecast_brier, f)), "reliability", reliability_json(f));
+    struct interval i[2];
+
+    bootstrap_all(i, (const struct measured[]){{forecast_ece, f}, {forecast_brier, f}}, 2, m);
+    return json_pack("{s:o, s:o, s:o}", "ece", interval_json(i[0]), "brier", interval_json(i[1]),
+                     "reliability", reliability_json(f));
 }
 
 /* Brier score of always saying the share of malignant cases. */
@@ -133,6 +173,26 @@ static void coverage_at(const void *context, size_t i, double v[3])
     v[1] = p->risk;
 }
 
+/* The risk at the first point that covers each share of the cases. */
+static json_t *coverage_shares(const struct coverage_curve *c, size_t cases)
+{
+    static const double COVERAGE[] = {.25, .5, .75, .9, 1};
+    json_t *list = json_array();
+
+    for (size_t k = 0; k < sizeof COVERAGE / sizeof *COVERAGE; k++) {
+        for (size_t i = 0; i < c->count; i++) {
+            const struct coverage_point *p = &c->point[i];
+            if (p->coverage < COVERAGE[k] - 1e-12)
+                continue;
+            const double answered = p->coverage * (double)cases;
+            const struct share s = {(size_t)lrint(p->risk * answered), (size_t)lrint(answered)};
+            json_array_append_new(list, share_at("coverage", COVERAGE[k], "risk", s));
+            break;
+        }
+    }
+    return list;
+}
+
 /* The answer is malignant from a probability of one half on; the surest are furthest from it. */
 static json_t *coverage_json(const struct measures *m, const struct scored *s)
 {
@@ -146,8 +206,8 @@ static json_t *coverage_json(const struct measures *m, const struct scored *s)
         p[i] = fabs(p[i] - .5);
     }
     coverage_make(&c, &(struct coverage_cases){p, wrong, s->n});
-    json_t *json = json_pack("{s:o, s:o}", "area", number_json(c.area), "curve",
-                             measures_curve(c.count, coverage_at, &c));
+    json_t *json = json_pack("{s:o, s:o, s:o}", "area", number_json(c.area), "curve",
+                             measures_curve(c.count, coverage_at, &c), "at", coverage_shares(&c, s->n));
     coverage_release(&c);
     free(p);
     free(wrong);
@@ -165,18 +225,26 @@ static void froc_at(const void *context, size_t i, double v[3])
 
 static json_t *froc_json(const struct measures *m)
 {
-    static const double RATES[] = {.125, .25, .5, 1, 2, 4, 8};
+    enum { RATES = 7 };
+    static const double RATE[RATES] = {.125, .25, .5, 1, 2, 4, 8};
     struct froc f;
+    struct froc_at place[RATES];
+    struct measured of[RATES];
+    struct interval sensitivity[RATES];
     size_t count;
     json_t *at = json_array();
 
     froc_make(&f, m->marks, m->rows->count);
     const struct froc_count n = froc_count(&f);
     struct froc_point *point = froc_curve(&f, &count);
-    for (size_t i = 0; i < sizeof RATES / sizeof *RATES; i++)
-        json_array_append_new(
-            at, json_pack("{s:f, s:o}", "false_per_image", RATES[i], "sensitivity",
-                          interval_json(bootstrap(m, froc_sensitivity, &(struct froc_at){&f, RATES[i]}))));
+    for (size_t i = 0; i < RATES; i++) {
+        place[i] = (struct froc_at){&f, RATE[i]};
+        of[i] = (struct measured){froc_sensitivity, &place[i]};
+    }
+    bootstrap_all(sensitivity, of, RATES, m);
+    for (size_t i = 0; i < RATES; i++)
+        json_array_append_new(at, json_pack("{s:f, s:o}", "false_per_image", RATE[i], "sensitivity",
+                                            interval_json(sensitivity[i])));
     json_t *json =
         json_pack("{s:f, s:f, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "cut", FROC_CUT, "overlap", FROC_OVERLAP,
                   "lesions_of", m->malignant_lesions ? "malignant" : "all", "lesions", (json_int_t)n.lesions,

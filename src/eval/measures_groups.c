@@ -109,7 +109,9 @@ static void put_set(json_t *json, const struct case_set *s, const struct measure
                         json_boolean(s->n < MEASURES_FEW_CASES || malignant < MEASURES_FEW_OF_A_CLASS ||
                                      s->n - malignant < MEASURES_FEW_OF_A_CLASS));
     ranking_make(&r, s->score, s->malignant, s->n);
-    json_object_set_new(json, "auc", interval_json(set_bootstrap(s, m->seed, ranking_auc, &r)));
+    json_object_set_new(json, "auc",
+                        interval_json(ranking_tells(&r) ? set_bootstrap(s, m->seed, ranking_auc, &r)
+                                                        : (struct interval){NAN, NAN, NAN}));
     ranking_release(&r);
     if (m->band)
         put_shares(json, s, m->band);

@@ -36,15 +36,17 @@ double overlap_iou(const struct overlap_counts *o)
     return either > 0 ? (double)o->both / (double)either : 1;
 }
 
-double overlap_soft_dice(const struct overlap_counts *o, size_t n)
+double overlap_soft_dice(const struct overlap_counts *o, const unsigned *weight, size_t n)
 {
-    double both = 0, sum = 0;
+    double both = 0, sum = 0, images = 0;
 
     for (size_t i = 0; i < n; i++) {
-        both += o[i].soft_both;
-        sum += (double)o[i].truth + o[i].soft_predicted;
+        const double times = weight ? weight[i] : 1;
+        both += times * o[i].soft_both;
+        sum += times * ((double)o[i].truth + o[i].soft_predicted);
+        images += times;
     }
-    return n > 0 ? (2 * both + 1) / (sum + 1) : NAN;
+    return images > 0 ? (2 * both + 1) / (sum + 1) : NAN;
 }
 
 struct summary summary_of(const double *value, size_t n)

@@ -20,8 +20,8 @@ double overlap_dice(const struct overlap_counts *o);
 double overlap_iou(const struct overlap_counts *o);
 
 /* (2 I + 1) / (T + P + 1) over all images of a batch together, with the uncut map: dice_coef of the
- * ZF_UNET_224 repository. NAN when n is 0. */
-double overlap_soft_dice(const struct overlap_counts *o, size_t n);
+ * ZF_UNET_224 repository. Image i counts weight[i] times; NULL: once. NAN when no image counts. */
+double overlap_soft_dice(const struct overlap_counts *o, const unsigned *weight, size_t n);
 
 /* Of values such as one Dice an image; quartiles as interval.h's quantile() has them. All NAN when n is 0. */
 struct summary {

@@ -57,9 +57,13 @@ static void describe(struct buf *b, const struct explanation *x, const char *thr
         opinions_why(&x->opinions, why);
         buf_addf(b, " Two opinions: %s.", why);
     }
-    for (int i = 0; i < x->count; i++)
+    for (int i = 0; i < x->count; i++) {
         buf_addf(b, "%s box %d %.1f%%", i == 0 ? " Share of the score:" : ",", i + 1,
                  100 * x->region[i].score_share);
+        if (x->judged)
+            buf_addf(b, " (without it%s: %s)", x->asked ? ", by the map" : "",
+                     answer_name(x->region[i].without));
+    }
     if (x->count > 0)
         buf_addf(b, ", elsewhere %.1f%%. Strongest colour: %.3g of 1.", 100 * x->rest_score / x->score,
                  (double)x->peak);

@@ -173,9 +173,21 @@ json_t *json_text(const char *text)
     return json;
 }
 
+/* What the run learnt with --allow-leak, as run.json says it; null without a leak. */
+static json_t *trained_leaks(const struct run *run)
+{
+    json_t *data = json_object_get(run->json, "data"), *patients = json_object_get(data, "leaks"),
+           *pictures = json_object_get(data, "same_pictures");
+
+    if (json_array_size(patients) + json_array_size(pictures) == 0)
+        return json_null();
+    return json_pack("{s:o, s:o}", "leaks", patients ? json_incref(patients) : json_array(), "same_pictures",
+                     pictures ? json_incref(pictures) : json_array());
+}
+
 json_t *predictor_json(const struct predictor *p)
 {
-    return json_pack("{s:o, s:s, s:s, s:i, s:s}", "path", json_text(p->run.folder), "task",
+    return json_pack("{s:o, s:s, s:s, s:i, s:s, s:o}", "path", json_text(p->run.folder), "task",
                      run_task_name(p->run.task), "model", p->run.model->name, "epoch", p->epoch,
-                     "weights_sha256", p->weights_sha256);
+                     "weights_sha256", p->weights_sha256, "leaks", trained_leaks(&p->run));
 }

@@ -93,13 +93,6 @@ json_t *interval_json(struct interval i)
                      number_json(i.high));
 }
 
-static json_t *summary_json(const struct summary *s)
-{
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "mean", number_json(s->mean), "median",
-                     number_json(s->median), "q1", number_json(s->q1), "q3", number_json(s->q3),
-                     "share_above_half", number_json(s->share_above_half));
-}
-
 void sample_make(struct sample *s, const struct cases *c, uint64_t seed)
 {
     *s = (struct sample){.of = mem_new(c->count + 1, sizeof *s->of),
@@ -122,15 +115,23 @@ void sample_release(struct sample *s)
     free(s->group);
 }
 
+void sample_bootstrap_all(struct interval *out, const struct measured *of, size_t count,
+                          const struct sample *s)
+{
+    interval_bootstrap_all(out, of, count,
+                           &(struct bootstrap){.group = s->group,
+                                               .n = s->n,
+                                               .groups = s->groups,
+                                               .draws = EVAL_BOOTSTRAP_DRAWS,
+                                               .seed = s->seed});
+}
+
 struct interval sample_bootstrap(const struct sample *s, interval_statistic *statistic, const void *context)
 {
-    return interval_bootstrap(&(struct bootstrap){.statistic = statistic,
-                                                  .context = context,
-                                                  .group = s->group,
-                                                  .n = s->n,
-                                                  .groups = s->groups,
-                                                  .draws = EVAL_BOOTSTRAP_DRAWS,
-                                                  .seed = s->seed});
+    struct interval i;
+
+    sample_bootstrap_all(&i, &(struct measured){statistic, context}, 1, s);
+    return i;
 }
 
 /* A measure of one image, NAN where it has none. */
@@ -158,68 +159,6 @@ struct interval sample_mean(const struct sample *s, const double *value)
     return sample_bootstrap(s, weighted_mean, &(struct values){value, s->n});
 }
 
-/* Mean with its interval, median, quartiles over the images with a non-empty truth, malignant ones only if
- * wanted. */
-static json_t *overlap_summary(const struct sample *s, double (*measure)(const struct overlap_counts *),
-                               bool malignant)
-{
-    double *value = mem_new(s->n + 1, sizeof *value), *defined = mem_new(s->n + 1, sizeof *defined);
-    size_t n = 0;
-
-    for (size_t i = 0; i < s->n; i++) {
-        const bool counts = s->of[i]->overlap.truth > 0 && (!malignant || case_is_malignant(s->of[i]));
-        value[i] = counts ? measure(&s->of[i]->overlap) : NAN;
-        if (counts)
-            defined[n++] = value[i];
-    }
-    const struct summary summary = summary_of(defined, n);
-    const struct interval mean = sample_mean(s, value);
-    json_t *json = summary_json(&summary);
-    json_object_set_new(json, "images", json_integer((json_int_t)n));
-    json_object_set_new(json, "mean_low", number_json(mean.low));
-    json_object_set_new(json, "mean_high", number_json(mean.high));
-    free(value);
-    free(defined);
-    return json;
-}
-
-/* Mean over batches of images in mixed order, each counting by its images, as training's val_dice_coef has
- * it. In the manifest's order, which often goes by label, whole batches would have no truth at all. */
-static double soft_batch_dice(const struct sample *s, size_t batch)
-{
-    struct overlap_counts *o = mem_new(s->n + 1, sizeof *o);
-    size_t *order = mem_new(s->n + 1, sizeof *order);
-    struct rng rng = rng_at(s->seed, RNG_SHUFFLE, UINT64_MAX, 1);
-    double sum = 0;
-
-    rng_permutation(&rng, order, s->n);
-    for (size_t i = 0; i < s->n; i++)
-        o[i] = s->of[order[i]]->overlap;
-    for (size_t i = 0; i < s->n; i += batch) {
-        const size_t here = s->n - i < batch ? s->n - i : batch;
-        sum += (double)here * overlap_soft_dice(o + i, here);
-    }
-    free(order);
-    free(o);
-    return s->n > 0 ? sum / (double)s->n : NAN;
-}
-
-static json_t *overlap_json(const struct sample *s, size_t batch)
-{
-    size_t empty = 0, kept_empty = 0;
-
-    for (size_t i = 0; i < s->n; i++) {
-        empty += s->of[i]->overlap.truth == 0;
-        kept_empty += s->of[i]->overlap.truth == 0 && s->of[i]->overlap.predicted == 0;
-    }
-    return json_pack("{s:f, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "cut", OVERLAP_CUT, "nonempty_truths",
-                     (json_int_t)(s->n - empty), "dice", overlap_summary(s, overlap_dice, false), "iou",
-                     overlap_summary(s, overlap_iou, false), "dice_malignant",
-                     overlap_summary(s, overlap_dice, true), "soft_batch_dice",
-                     number_json(soft_batch_dice(s, batch)), "batch", (json_int_t)batch, "empty_truths",
-                     (json_int_t)empty, "empty_truths_predicted_empty", (json_int_t)kept_empty);
-}
-
 static void roc_at(const void *context, size_t i, double v[3])
 {
     const struct roc_point *p = &((const struct roc *)context)->point[i];
@@ -229,25 +168,48 @@ static void roc_at(const void *context, size_t i, double v[3])
     v[2] = p->threshold;
 }
 
-static json_t *roc_json(const struct ranking *r)
+static json_t *roc_json(const struct roc *roc)
 {
-    struct roc roc;
+    return measures_curve(roc->count, roc_at, roc);
+}
 
-    roc_make(&roc, r);
-    json_t *points = measures_curve(roc.count, roc_at, &roc);
-    roc_release(&roc);
-    return points;
+/* The sensitivity at the last point of no more than each false positive rate, with Wilson's interval. */
+static json_t *roc_shares(const struct roc *roc, const struct result_scores *s)
+{
+    static const double RATE[] = {.05, .1, .2, .3, .5};
+    json_t *list = json_array();
+    size_t positives = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        positives += s->malignant[i];
+    for (size_t k = 0; k < sizeof RATE / sizeof *RATE && roc->count > 0; k++) {
+        size_t at = 0;
+        while (at + 1 < roc->count && roc->point[at + 1].false_positive_rate <= RATE[k] + 1e-12)
+            at++;
+        const double hits = roc->point[at].true_positive_rate * (double)positives;
+        json_array_append_new(
+            list, json_pack("{s:f, s:o, s:o}", "false_positive_rate", RATE[k], "sensitivity",
+                            interval_json(interval_wilson((struct share){(size_t)lrint(hits), positives})),
+                            "threshold", number_json(roc->point[at].threshold)));
+    }
+    return list;
 }
 
 static json_t *score_json(const struct sample *s, const struct result_scores *scores)
 {
     struct ranking r;
+    struct roc roc;
 
     ranking_make(&r, scores->score, scores->malignant, scores->n);
-    const struct interval auc = sample_bootstrap(s, ranking_auc, &r);
-    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}", "auc", number_json(auc.value), "auc_low",
+    roc_make(&roc, &r);
+    const bool tells = ranking_tells(&r) && s->groups > 1;
+    const struct interval auc =
+        tells ? sample_bootstrap(s, ranking_auc, &r) : (struct interval){NAN, NAN, NAN};
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "auc", number_json(auc.value), "auc_low",
                              number_json(auc.low), "auc_high", number_json(auc.high), "auc_standard_error",
-                             number_json(ranking_auc_error(&r)), "roc", roc_json(&r));
+                             number_json(tells ? ranking_auc_error(&r) : NAN), "roc", roc_json(&roc), "at",
+                             roc_shares(&roc, scores));
+    roc_release(&roc);
     ranking_release(&r);
     return json;
 }
@@ -257,19 +219,30 @@ static void set_share(json_t *json, const char *key, struct share s)
     json_object_set_new(json, key, interval_json(interval_wilson(s)));
 }
 
-/* Cases by truth and answer, so that a draw is counted quickly. */
+/* Cases of every patient by truth and answer: a draw takes patients whole. */
 struct answered {
-    const struct decision *d;
-    const struct result_scores *s;
+    size_t (*n)[2][2]; /* [patients][actual][answer] */
+    size_t patients;
 };
 
-static struct confusion count_answers(const void *answered, const unsigned *weight)
+static struct answered answered_make(const struct decision *d, const struct result_scores *s,
+                                     const struct sample *sample)
+{
+    struct answered a = {mem_new(sample->groups + 1, sizeof *a.n), sample->groups};
+
+    for (size_t i = 0; i < s->n; i++)
+        a.n[sample->group[i]][s->malignant[i]][s->score[i] >= d->band.low]++;
+    return a;
+}
+
+static struct confusion count_answers(const void *answered, const unsigned *times)
 {
     const struct answered *a = answered;
     struct confusion c = {0};
 
-    for (size_t i = 0; i < a->s->n; i++)
-        c.n[a->s->malignant[i]][a->s->score[i] >= a->d->band.low] += weight[i];
+    for (size_t p = 0; p < a->patients; p++)
+        for (int k = 0; k < 4; k++)
+            c.n[k / 2][k % 2] += times[p] * a->n[p][k / 2][k % 2];
     return c;
 }
 
@@ -298,12 +271,46 @@ static double balanced_accuracy(const void *answered, const unsigned *weight)
 }
 
 /* Of numbers that are no shares of cases: by patients. */
-static json_t *decision_intervals(const struct answered *a, const struct sample *s)
+static json_t *decision_intervals(const struct answered *a, uint64_t seed)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "f1", interval_json(sample_bootstrap(s, f1_malignant, a)),
-                     "f1_benign", interval_json(sample_bootstrap(s, f1_benign, a)), "f1_macro",
-                     interval_json(sample_bootstrap(s, f1_macro, a)), "balanced_accuracy",
-                     interval_json(sample_bootstrap(s, balanced_accuracy, a)));
+    const struct measured of[] = {{f1_malignant, a}, {f1_benign, a}, {f1_macro, a}, {balanced_accuracy, a}};
+    size_t *own = mem_new(a->patients + 1, sizeof *own); /* every patient is one item */
+    struct interval i[4];
+
+    for (size_t p = 0; p < a->patients; p++)
+        own[p] = p;
+    interval_bootstrap_all(i, of, 4,
+                           &(struct bootstrap){.group = own,
+                                               .n = a->patients,
+                                               .groups = a->patients,
+                                               .draws = EVAL_BOOTSTRAP_DRAWS,
+                                               .seed = seed});
+    free(own);
+    return json_pack("{s:o, s:o, s:o, s:o}", "f1", interval_json(i[0]), "f1_benign", interval_json(i[1]),
+                     "f1_macro", interval_json(i[2]), "balanced_accuracy", interval_json(i[3]));
+}
+
+/* Patients with an image of that class, and those of them who have one on the wrong side: the unit of a
+ * promise (guarantee.h). */
+static struct share wrong_patients(const struct band *band, const struct result_scores *s,
+                                   const struct sample *sample, bool malignant)
+{
+    bool *has = mem_new(sample->groups + 1, sizeof *has), *wrong = mem_new(sample->groups + 1, sizeof *wrong);
+    struct share out = {0, 0};
+
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->malignant[i] != malignant)
+            continue;
+        has[sample->group[i]] = true;
+        wrong[sample->group[i]] |= malignant ? s->score[i] < band->low : s->score[i] > band->high;
+    }
+    for (size_t p = 0; p < sample->groups; p++) {
+        out.n += has[p];
+        out.hits += wrong[p];
+    }
+    free(has);
+    free(wrong);
+    return out;
 }
 
 static json_t *decision_json(const struct decision *d, const struct result_scores *s,
@@ -343,12 +350,16 @@ static json_t *decision_json(const struct decision *d, const struct result_score
     json_object_set_new(json, "f1_benign", number_json(confusion_f1(&c, 0)));
     json_object_set_new(json, "f1_macro", number_json(confusion_f1_macro(&c)));
     json_object_set_new(json, "balanced_accuracy", number_json(confusion_balanced_accuracy(&c)));
-    json_object_set_new(json, "intervals", decision_intervals(&(struct answered){d, s}, sample));
+    struct answered answered = answered_make(d, s, sample);
+    json_object_set_new(json, "intervals", decision_intervals(&answered, sample->seed));
+    free(answered.n);
     set_share(json, "specificity_at_high", confusion_specificity_at_high(&c));
     set_share(json, "uncertain", confusion_uncertain(&c));
     set_share(json, "malignant_called_benign", confusion_missed(&c));
     set_share(json, "benign_called_malignant", confusion_called(&c));
     set_share(json, "wrong_of_answered", confusion_wrong_of_answered(&c));
+    set_share(json, "patients_malignant_called_benign", wrong_patients(&d->band, s, sample, true));
+    set_share(json, "patients_benign_called_malignant", wrong_patients(&d->band, s, sample, false));
     return json;
 }
 
@@ -361,6 +372,19 @@ json_t *result_unreadable(const struct cases *c)
             json_array_append_new(
                 list, json_pack("{s:s, s:o}", "id", c->of[i].id, "error", json_text(c->of[i].error)));
     return list;
+}
+
+/* What the paper reports for the same task, to stand beside; the intervals are Wilson's for its accuracies.
+ */
+static json_t *paper_json(bool crops)
+{
+    if (crops)
+        return json_pack("{s:s, s:i, s:{s:f, s:f, s:f}, s:f, s:n}", "what", "lesion crops, frozen ResNet50",
+                         "cases", 238, "accuracy", "value", .51, "low", .447, "high", .573, "majority_class",
+                         .618, "dice");
+    return json_pack("{s:s, s:i, s:{s:f, s:f, s:f}, s:f, s:f}", "what",
+                     "whole mammograms at 224 pixels, black-box U-Net", "cases", 275, "accuracy", "value",
+                     .58, "low", .521, "high", .637, "majority_class", .607, "dice", .54);
 }
 
 static void measure_more(json_t *json, const struct result_input *in)
@@ -398,7 +422,7 @@ void result_measure(json_t *json, const struct result_input *in)
     if (in->crops)
         json_object_set_new(json, "cam", result_cam(&s));
     else
-        json_object_set_new(json, "overlap", overlap_json(&s, in->batch));
+        json_object_set_new(json, "overlap", result_overlap(&s, in->batch));
     json_object_set_new(json, "score", score_json(&s, &scores));
     for (size_t i = 0; i < in->decisions; i++)
         json_array_append_new(decisions, decision_json(&in->decision[i], &scores, &s));
@@ -407,6 +431,8 @@ void result_measure(json_t *json, const struct result_input *in)
                         in->decisions > 0 ? json_string(in->decision[in->decisions - 1].name) : json_null());
     measure_more(json, in);
     json_object_set_new(json, "unreadable", result_unreadable(in->cases));
+    json_object_set_new(json, "paper", paper_json(in->crops));
+    json_object_set_new(json, "cannot_tell", result_cannot_tell(&s, in->crops ? "crop" : "image"));
     sample_release(&s);
     result_scores_release(&scores);
 }

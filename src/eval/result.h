@@ -47,5 +47,7 @@ void result_measure(json_t *json, const struct result_input *in);
 void result_count(json_t *data, const struct cases *c);
 
 bool result_write_predictions(const char *path, const struct result_input *in, struct err *err);
+/* regions.csv: what every image's score is made of, and the answer without each part. Not for crops. */
+bool result_write_regions(const char *path, const struct result_input *in, struct err *err);
 
 #endif

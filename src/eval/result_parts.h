@@ -18,6 +18,9 @@ bool case_is_malignant(const struct eval_case *k);
 
 /* By patients. */
 struct interval sample_bootstrap(const struct sample *s, interval_statistic *statistic, const void *context);
+/* Several statistics of the same draws. */
+void sample_bootstrap_all(struct interval *out, const struct measured *of, size_t count,
+                          const struct sample *s);
 /* Mean of value[s->n], NAN where a case has none. */
 struct interval sample_mean(const struct sample *s, const double *value);
 
@@ -27,6 +30,13 @@ json_t *interval_json(struct interval i); /* {"value", "low", "high"} */
 
 /* "unreadable": ids and errors of the cases that could not be read. */
 json_t *result_unreadable(const struct cases *c);
+
+/* "overlap": Dice and IoU of the maps; soft Dice over batches of so many images. */
+json_t *result_overlap(const struct sample *s, size_t batch);
+
+/* "cannot_tell": sentences on what such cases leave open, whatever numbers there are; [] where nothing is.
+ * unit: "image" or "crop". */
+json_t *result_cannot_tell(const struct sample *s, const char *unit);
 
 /* "cam": how Grad-CAM agrees with the true regions. */
 json_t *result_cam(const struct sample *s);

@@ -43,6 +43,15 @@ void ranking_release(struct ranking *r)
     *r = (struct ranking){NULL, NULL, NULL, NULL, 0};
 }
 
+bool ranking_tells(const struct ranking *r)
+{
+    size_t positives = 0;
+
+    for (size_t i = 0; i < r->n; i++)
+        positives += r->positive[i];
+    return positives > 0 && positives < r->n && r->score[r->order[0]] < r->score[r->order[r->n - 1]];
+}
+
 /* The end of the cases that share the score of the case at begin. */
 static size_t tie_end(const struct ranking *r, size_t begin)
 {

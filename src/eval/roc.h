@@ -18,6 +18,9 @@ struct ranking {
 void ranking_make(struct ranking *out, const double *score, const bool *positive, size_t n);
 void ranking_release(struct ranking *r);
 
+/* Whether there is anything to rank: both classes, and more than one score. */
+bool ranking_tells(const struct ranking *r);
+
 /* Area under the curve: the share of (positive, negative) pairs in which the positive has the higher score, a
  * tie counting half (Mann-Whitney). Case i counts weight[i] times; NULL: once. NAN without a positive or a
  * negative. The first argument is a const struct ranking *, as interval_statistic has it. */

@@ -81,28 +81,37 @@ static json_t *leaks_json(const struct leaks *l, bool checked)
     return json_pack("{s:b, s:o, s:o}", "checked", checked, "patients", names, "same_pictures", pairs);
 }
 
+/* "1 patient (P1)" or "2 pictures (a = b, c = d)"; free() it. */
+static char *counted(size_t n, const char *what, const char *names)
+{
+    return mem_printf("%zu %s%s (%s)", n, what, n == 1 ? "" : "s", names);
+}
+
 static bool judge(const struct leaks *l, const char *folder, bool allow, struct err *err)
 {
     if (l->patients + l->pairs == 0)
         return true;
-    char *names = leak_text(l->patient, l->patients), *pairs = leak_pairs_text(l->pair, l->pairs);
+    char *names = leak_text(l->patient, l->patients), *pairs = leak_pairs_text(l->pair, l->pairs),
+         *patients = counted(l->patients, "patient", names), *pictures = counted(l->pairs, "picture", pairs),
+         *all = mem_printf("%s%s%s", l->patients > 0 ? patients : "",
+                           l->patients > 0 && l->pairs > 0 ? " and " : "", l->pairs > 0 ? pictures : "");
+    const bool one = l->patients + l->pairs == 1;
+
     if (allow)
-        log_warn("%s is not strange to the run: %zu patients (%s), %zu pictures (%s)", folder, l->patients,
-                 names, l->pairs, pairs);
-    else if (l->pairs > 0)
-        err_set(err, ERR_INPUT,
-                "%s: %zu pictures that the run learnt from are here too (%s), so results would flatter; "
-                "--allow-leak "
-                "measures all the same",
-                folder, l->pairs, pairs);
+        log_warn("LEAK ALLOWED: %s: %s that the run learnt from %s here too, so results flatter", folder, all,
+                 one ? "is" : "are");
     else
-        err_set(err, ERR_INPUT,
-                "%s: %zu patients that the run learnt from are here too (%s), so results would flatter; "
-                "--allow-leak "
-                "measures all the same, as where these are other people by the same names",
-                folder, l->patients, names);
+        err_set(
+            err, ERR_INPUT,
+            "%s: %s that the run learnt from %s here too, so results would flatter; --allow-leak measures "
+            "all the same%s",
+            folder, all, one ? "is" : "are",
+            l->pairs > 0 ? "" : ", as where these are other people by the same names");
     free(names);
     free(pairs);
+    free(patients);
+    free(pictures);
+    free(all);
     return allow;
 }
 

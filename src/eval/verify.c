@@ -1,5 +1,7 @@
 #include "eval/verify.h"
 
+#include "base/csv.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "eval/machine.h"
 #include "eval/rows.h"
@@ -110,14 +112,15 @@ static bool same_field(const char *a, const char *b, double tolerance)
     return strcmp(a, b) == 0;
 }
 
-static void compare_tables(const struct comparing *c, const struct csv *a, const struct csv *b)
+static void compare_tables(const struct comparing *c, const char *name, const struct csv *a,
+                           const struct csv *b)
 {
     char count[2][32];
 
     if (a->count != b->count) {
         snprintf(count[0], sizeof count[0], "%zu rows", a->count);
         snprintf(count[1], sizeof count[1], "%zu", b->count);
-        note_difference(c->v, "predictions.csv", count[0], count[1]);
+        note_difference(c->v, name, count[0], count[1]);
         return;
     }
     for (size_t i = 0; i < a->count; i++) {
@@ -131,6 +134,25 @@ static void compare_tables(const struct comparing *c, const struct csv *a, const
             free(where);
         }
     }
+}
+
+/* Where the result has one: older programs, and evaluations of crops, have none. */
+static bool compare_regions(const struct comparing *c, const char *before, const char *now, struct err *err)
+{
+    char *a = file_join(before, "regions.csv"), *b = file_join(now, "regions.csv");
+    struct csv was = CSV_INIT, is = CSV_INIT;
+    bool ok = true;
+
+    if (file_exists(a)) {
+        ok = csv_read(&was, a, err) && csv_read(&is, b, err);
+        if (ok)
+            compare_tables(c, "regions.csv", &was, &is);
+    }
+    csv_release(&was);
+    csv_release(&is);
+    free(a);
+    free(b);
+    return ok;
 }
 
 static const char *text_at(const json_t *json, const char *object, const char *key)
@@ -218,9 +240,10 @@ static bool replay(struct verified *v, const struct verify *cfg, const struct pr
         return false;
     const struct comparing c = {v, cfg->tolerance};
     compare_values(&c, "", before->result, now.result);
-    compare_tables(&c, &before->table, &now.table);
+    compare_tables(&c, "predictions.csv", &before->table, &now.table);
+    const bool ok = compare_regions(&c, before->folder, cfg->out, err);
     predictions_release(&now);
-    return true;
+    return ok;
 }
 
 /* Where the run is: told, or where the result says, or the folder above the result. free() it. */

@@ -474,13 +474,13 @@ static void section_leaks(struct buf *b, const struct tables *t)
 }
 
 static const char STYLE[] =
-    "<style>.shots{background:none;align-items:flex-start}.shots img{border:1px solid "
+    ".shots{background:none;align-items:flex-start}.shots img{border:1px solid "
     "var(--line)}.lines{font-size:13px}.lines td{overflow-wrap:anywhere;min-width:110px}"
     ".case{display:grid;grid-template-columns:300px 1fr;gap:4px 20px;align-items:start;margin:14px 0;"
     "border-top:1px solid var(--line);padding-top:4px;break-inside:avoid}.case "
     "h3{grid-column:1/-1;margin:6px 0}"
     ".case>*{min-width:0}.case>div:last-child{grid-column:2}"
-    "@media (max-width:640px){.case{grid-template-columns:1fr}.case>div:last-child{grid-column:1}}</style>\n";
+    "@media (max-width:640px){.case{grid-template-columns:1fr}.case>div:last-child{grid-column:1}}\n";
 
 static char *folder_name(const char *folder)
 {
@@ -494,8 +494,8 @@ static bool write_page(struct buf *b, const struct tables *t, struct err *err)
 {
     char *name = folder_name(t->folder), *title = mem_printf("Audit: %s", name);
 
-    html_begin(b, title, "CBIS-DDSM, from the download to the data set; clearmass " CLEARMASS_VERSION);
-    buf_adds(b, STYLE);
+    html_begin_styled(b, title, "CBIS-DDSM, from the download to the data set; clearmass " CLEARMASS_VERSION,
+                      STYLE);
     section_counts(b, t);
     section_classes(b, t);
     bool ok = section_examples(b, t, err) && section_looks(b, t, err);

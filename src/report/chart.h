@@ -94,7 +94,6 @@ struct chart_forest {
     int width, name_width; /* pixels; name_width 0: room for a word */
     const struct chart_interval *rows;
     size_t n;
-    bool fractions; /* the axis reads 0 to 1, as an AUC or a Dice is written; else 0 % to 100 % */
 };
 void chart_intervals(struct buf *b, const struct chart_forest *f);
 

@@ -81,20 +81,26 @@ static void draw_bars(struct buf *b, const struct chart_histogram *h, size_t row
     free(name);
 }
 
+/* Two labels turn away from each other; neither leaves the picture. */
+static bool label_turns_right(const struct chart_histogram *h, size_t cut)
+{
+    const double x = place(h, h->cuts[cut].x);
+
+    return cut == 0 && h->n_cuts > 1 ? x < h->width * .3 : x <= h->width * .8;
+}
+
 static void draw_cuts(struct buf *b, const struct chart_histogram *h)
 {
     double bottom = h->height - CHART_BOTTOM;
 
     for (size_t i = 0; i < h->n_cuts; i++) {
         double x = place(h, h->cuts[i].x);
-        bool left = i + 1 < h->n_cuts || x > h->width * .8; /* two labels turn away from each other */
+        const bool right = label_turns_right(h, i);
         svg_line(b, (struct svg_line){x, CHART_TOP - 8, x, bottom}, "#1b2430", 1.5,
                  "stroke-dasharray=\"5 3\"");
-        if (i == 0 && x < h->width * .3)
-            left = false;
         svg_text(b,
-                 (struct svg_text){left ? x - 4 : x + 4, CHART_TOP - 12 - (i == 0 ? 0 : 14),
-                                   left ? "end" : "start", 12, NULL},
+                 (struct svg_text){right ? x + 4 : x - 4, CHART_TOP - 12 - (i == 0 ? 0 : 14),
+                                   right ? "start" : "end", 12, NULL},
                  h->cuts[i].label);
     }
 }
@@ -102,12 +108,15 @@ static void draw_cuts(struct buf *b, const struct chart_histogram *h)
 static void draw_band(struct buf *b, const struct chart_histogram *h)
 {
     double x0 = place(h, h->cuts[0].x), x1 = place(h, h->cuts[1].x);
+    const bool left = !label_turns_right(h, 0); /* the low cut's label leaves the room above the band free */
 
     if (!(x1 > x0))
         return;
     svg_rect(b, (struct svg_line){x0, CHART_TOP - 8, x1, h->height - CHART_BOTTOM}, BAND_COLOR, NULL);
-    if (x1 - x0 > 70)
-        svg_text(b, (struct svg_text){(x0 + x1) / 2, CHART_TOP + 5, "middle", 12, "font-style=\"italic\""},
+    if (x1 - x0 > (left ? 70 : 200))
+        svg_text(b,
+                 (struct svg_text){left ? (x0 + x1) / 2 : x1 - 6, CHART_TOP - 12, left ? "middle" : "end", 12,
+                                   "font-style=\"italic\""},
                  "uncertain");
 }
 
@@ -194,7 +203,7 @@ void chart_intervals(struct buf *b, const struct chart_forest *forest)
     for (int i = 0; i <= 5; i++) {
         double x = place_share(f.name_width, f.width, i / 5.0);
         svg_line(b, (struct svg_line){x, top - 8, x, bottom}, GRID_COLOR, 1, NULL);
-        snprintf(label, sizeof label, f.fractions ? "%.2g" : "%.0f %%", f.fractions ? i / 5.0 : i * 20.0);
+        snprintf(label, sizeof label, "%.1f", i / 5.0);
         svg_text(b, (struct svg_text){x, bottom + 17, "middle", 12, NULL}, label);
     }
     for (size_t i = 0; i < f.n; i++)
@@ -225,7 +234,7 @@ static void draw_strip(struct buf *b, int width, double y, const struct chart_pa
         if (x1 - x0 > 9.0 * (double)strlen(label))
             svg_text(b,
                      (struct svg_text){(x0 + x1) / 2, y + STRIP_HEIGHT * .66, "middle", TEXT,
-                                       "style=\"fill:#fff\" font-weight=\"600\""},
+                                       "class=\"on\" font-weight=\"600\""},
                      label);
     }
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "report/chart.h"
 #include "report/html.h"
+#include "report/leaks.h"
 #include "report/source.h"
 
 #include <math.h>
@@ -23,24 +24,48 @@ static const char *letter(size_t run)
 
 static void what(struct buf *b, const json_t *json)
 {
-    const json_t *data = source_at(json, "data");
+    const json_t *data = source_at(json, "data"), *runs = source_at(json, "runs");
+    const double touched = source_number(data, "test_evaluations");
 
     buf_addf(b,
              "<div class=\"summary\"><p>%zu runs on the same <b>%.0f cases</b> of %.0f patients, %.0f "
              "malignant: the ",
-             json_array_size(source_at(json, "runs")), source_number(json, "cases"),
-             source_number(json, "patients"), source_number(json, "malignant"));
+             json_array_size(runs), source_number(json, "cases"), source_number(json, "patients"),
+             source_number(json, "malignant"));
     html_text(b, source_text(data, "part"));
     buf_adds(b, " part of ");
     html_text(b, source_text(data, "path"));
     buf_adds(b, ". Always giving one answer would be right for ");
     html_percent(b, source_number(json, "majority_class"));
     buf_adds(b, ".</p>\n");
+    for (size_t i = 0; i < json_array_size(source_at(json, "cannot_tell")); i++) {
+        const char *text = json_string_value(json_array_get(source_at(json, "cannot_tell"), i));
+        buf_adds(b, "<p class=\"caution\"><b>");
+        html_text(b, text ? text : "");
+        buf_adds(b, "</b></p>\n");
+    }
+    if (!strcmp(source_text(data, "part"), "test") && isfinite(touched))
+        buf_addf(
+            b,
+            "<p class=\"caution\">The test part had been evaluated %.0f time%s with run A when its result "
+            "was made; every look after the first makes it less of a test.</p>\n",
+            touched, touched == 1 ? "" : "s");
     if (!strcmp(source_text(data, "part"), "validation"))
         buf_adds(
             b,
             "<p class=\"caution\">These cases also chose each run's best epoch and thresholds: the numbers "
             "are optimistic for all of them.</p>\n");
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        struct buf said = BUF_INIT;
+        leaks_of_training(&said, source_at(run, "run.leaks"));
+        leaks_of_data(&said, source_at(run, "data_leaks"));
+        if (said.len > 0) {
+            buf_addf(b, "<p><b>Run %s:</b></p>\n", letter(i));
+            buf_add(b, said.data, said.len);
+        }
+        buf_release(&said);
+    }
     buf_adds(b, "</div>\n");
 }
 
@@ -49,18 +74,19 @@ static void interval_cell(struct buf *b, const json_t *i)
     buf_adds(b, "<td class=\"n\">");
     html_number(b, source_number(i, "value"), 3);
     buf_adds(b, "<br><span class=\"note\">");
-    html_range(b, source_number(i, "low"), source_number(i, "high"), 3);
+    html_interval(b, source_number(i, "low"), source_number(i, "high"));
     buf_adds(b, "</span></td>");
 }
 
-static void runs_table(struct buf *b, const json_t *runs, const char *of)
+static void runs_table(struct buf *b, const json_t *runs, double majority, const char *of)
 {
-    buf_adds(b,
-             "<div class=\"wide\"><table class=\"measures\"><caption>Each run with its 95&nbsp;% "
-             "intervals</caption><thead><tr><th></th><th>run</th><th>trained for</th><th>thresholds</th><th "
-             "class=\"n\">AUC</th><th class=\"n\">accuracy</th><th class=\"n\">Dice, mean</th><th "
-             "class=\"n\">cases "
-             "left out</th></tr></thead><tbody>\n");
+    buf_adds(b, "<div class=\"wide\"><table class=\"measures\"><caption>Each run with its 95&nbsp;% "
+                "intervals; the majority class alone has an accuracy of ");
+    html_number(b, majority, 3);
+    buf_adds(b, "</caption><thead><tr><th></th><th>run</th><th>trained for</th><th>thresholds</th><th "
+                "class=\"n\">AUC</th><th class=\"n\">accuracy</th><th class=\"n\">Dice, mean</th><th "
+                "class=\"n\">cases "
+                "left out</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *r = json_array_get(runs, i);
         const char *by = source_text(r, "answers_by");
@@ -107,14 +133,14 @@ static void difference_row(struct buf *b, const json_t *pair, const json_t *test
              name);
     html_number(b, source_number(test, "difference"), 3);
     buf_adds(b, "</td><td class=\"n\">");
-    html_range(b, source_number(test, "low"), source_number(test, "high"), 3);
+    html_interval(b, source_number(test, "low"), source_number(test, "high"));
     buf_adds(b, "</td>");
     p_cells(b, test);
     buf_adds(b, "<td class=\"note\">");
     html_text(b, source_text(test, "test"));
     if (source_at(test, "by_patients")) {
         buf_adds(b, "; interval by patients ");
-        html_range(b, source_number(test, "by_patients.low"), source_number(test, "by_patients.high"), 3);
+        html_interval(b, source_number(test, "by_patients.low"), source_number(test, "by_patients.high"));
     }
     buf_adds(b, "</td></tr>\n");
 }
@@ -215,18 +241,48 @@ static void intervals(struct buf *b, const json_t *json, const char *measure, co
             NULL};
     }
     buf_adds(b, "<figure>");
-    chart_intervals(b, &(struct chart_forest){title, 500, 0, rows, n, true});
+    chart_intervals(b, &(struct chart_forest){title, 500, 0, rows, n});
     buf_adds(b, "</figure>\n");
     free(rows);
+}
+
+/* The curves as a table: sensitivities at the last point of no more than some false positive rates. */
+static void curves_table(struct buf *b, const json_t *runs)
+{
+    static const double RATE[] = {.05, .1, .2, .3, .5};
+    enum { RATES = sizeof RATE / sizeof *RATE };
+
+    buf_adds(b, "<table class=\"measures tight\"><caption>Sensitivity at a false positive rate of at "
+                "most</caption><thead><tr><th scope=\"col\"></th>");
+    for (size_t k = 0; k < RATES; k++)
+        buf_addf(b, "<th scope=\"col\" class=\"n\">%.2f</th>", RATE[k]);
+    buf_adds(b, "</tr></thead><tbody>\n");
+    for (size_t i = 0; i < json_array_size(runs) && i < MOST_CURVES; i++) {
+        const json_t *points = source_at(json_array_get(runs, i), "roc");
+        buf_addf(b, "<tr><th scope=\"row\">%s</th>", letter(i));
+        for (size_t k = 0; k < RATES; k++) {
+            double sensitivity = NAN;
+            for (size_t p = 0; p < json_array_size(points); p++)
+                if (source_cell(points, p, 0) <= RATE[k] + 1e-12)
+                    sensitivity = source_cell(points, p, 1);
+            buf_adds(b, "<td class=\"n\">");
+            html_number(b, sensitivity, 3);
+            buf_adds(b, "</td>");
+        }
+        buf_adds(b, "</tr>\n");
+    }
+    buf_adds(b, "</tbody></table>\n");
 }
 
 static void write_page(struct buf *b, const json_t *json)
 {
     html_begin(b, "Comparison", source_text(json, "program"));
     what(b, json);
-    runs_table(b, source_at(json, "runs"), source_text(json, "dice_of"));
+    runs_table(b, source_at(json, "runs"), source_number(json, "majority_class"),
+               source_text(json, "dice_of"));
     buf_adds(b, "<div class=\"pair\"><div>\n");
     curves(b, source_at(json, "runs"));
+    curves_table(b, source_at(json, "runs"));
     buf_adds(b, "</div><div>\n");
     intervals(b, json, "auc", "AUC with 95 % intervals");
     intervals(b, json, "dice", "Mean Dice with 95 % intervals");

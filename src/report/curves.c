@@ -1,6 +1,7 @@
 #include "report/curves.h"
 
 #include "base/mem.h"
+#include "report/accuracy.h"
 #include "report/chart.h"
 #include "report/html.h"
 #include "report/source.h"
@@ -88,9 +89,13 @@ static void draw_agreement(struct buf *b, const struct history *h, const json_t 
     struct chart_series dice[] = {column(h, HISTORY_DICE_COEF, "training", CHART_BLUE),
                                   column(h, HISTORY_VAL_DICE_COEF, "validation", CHART_VERMILION),
                                   column(h, HISTORY_VAL_DICE, "validation, cut at .5", CHART_GREEN)};
-    struct chart_series accuracy[] = {column(h, HISTORY_ACC, "training", CHART_BLUE),
-                                      column(h, HISTORY_VAL_ACC, "validation", CHART_VERMILION)};
     const bool classes = history_is_classifier(h);
+    const double majority = accuracy_majority(run, "validation");
+    const double ends[2] = {h->epoch[0], h->epoch[h->epochs - 1]}, level[2] = {majority, majority};
+    struct chart_series accuracy[] = {
+        column(h, HISTORY_ACC, "training", CHART_BLUE),
+        column(h, HISTORY_VAL_ACC, "validation", CHART_VERMILION),
+        {.name = "majority class", .x = ends, .y = level, .n = 2, .color = CHART_GREY}};
 
     dice[1].dashed = accuracy[1].dashed = true;
     draw(b,
@@ -99,22 +104,79 @@ static void draw_agreement(struct buf *b, const struct history *h, const json_t 
                         .y_min = 0,
                         .y_max = 1,
                         .series = classes ? accuracy : dice,
-                        .n_series = classes ? 2 : 3},
+                        .n_series = classes ? (isfinite(majority) ? 3 : 2) : 3},
          run, cursor);
 }
 
 static const char *explain(const struct history *h)
 {
     return history_is_classifier(h)
-               ? "Accuracy in training is that of the images as they were augmented, while the weights "
+               ? "In brackets behind an accuracy: its 95&nbsp;% interval, and what always giving the "
+                 "commoner "
+                 "answer would reach. Accuracy in training is that of the images as they were augmented, "
+                 "while the weights "
                  "moved; loss in "
-                 "training has the weights of the classes and the smoothed labels, where asked for. An "
-                 "accuracy says "
-                 "little without the share of the larger class beside it: see the report. "
+                 "training has the weights of the classes and the smoothed labels, where asked for. "
                : "The Dice of training and validation is soft, as published: taken over "
                  "the whole batch from the network's shades of grey. Dice cut at .5 is the mean over single "
                  "images "
                  "with a lesion, another measure. ";
+}
+
+struct shown_column {
+    enum history_column column;
+    const char *name;
+};
+
+static const struct shown_column MAP_COLUMNS[] = {
+    {HISTORY_LOSS, "training loss"},      {HISTORY_VAL_LOSS, "validation loss"},
+    {HISTORY_DICE_COEF, "training Dice"}, {HISTORY_VAL_DICE_COEF, "validation Dice"},
+    {HISTORY_VAL_DICE, "Dice cut at .5"}, {HISTORY_VAL_AUC, "AUC"},
+};
+static const struct shown_column CLASS_COLUMNS[] = {
+    {HISTORY_LOSS, "training loss"},    {HISTORY_VAL_LOSS, "validation loss"},
+    {HISTORY_ACC, "training accuracy"}, {HISTORY_VAL_ACC, "validation accuracy"},
+    {HISTORY_VAL_AUC, "AUC"},
+};
+
+/* At most about so many epochs, evenly, with the best and the last. */
+enum { MOST_ROWS = 15 };
+
+/* The curves as a table. */
+static void epochs_table(struct buf *b, const struct history *h, const json_t *run)
+{
+    const bool classes = history_is_classifier(h);
+    const struct shown_column *c = classes ? CLASS_COLUMNS : MAP_COLUMNS;
+    const size_t n = classes ? sizeof CLASS_COLUMNS / sizeof *c : sizeof MAP_COLUMNS / sizeof *c,
+                 step = (h->epochs + MOST_ROWS - 1) / MOST_ROWS;
+    const double best = source_number(run, "state.best_epoch");
+
+    buf_addf(b,
+             "<div class=\"wide\"><table class=\"measures tight\"><caption>The curves in numbers%s</caption>"
+             "<thead><tr><th scope=\"col\">epoch</th>",
+             step > 1 ? ", some of the epochs" : "");
+    for (size_t k = 0; k < n; k++)
+        if (history_has(h, c[k].column))
+            buf_addf(b, "<th scope=\"col\" class=\"n\">%s</th>", c[k].name);
+    buf_adds(b, "</tr></thead><tbody>\n");
+    for (size_t i = 0; i < h->epochs; i++) {
+        if (i % step != 0 && i + 1 != h->epochs && h->epoch[i] != best)
+            continue;
+        buf_addf(b, "<tr><th scope=\"row\">%.0f%s</th>", h->epoch[i], h->epoch[i] == best ? " (best)" : "");
+        for (size_t k = 0; k < n; k++) {
+            if (!history_has(h, c[k].column))
+                continue;
+            buf_adds(b, "<td class=\"n\">");
+            if (c[k].column == HISTORY_ACC || c[k].column == HISTORY_VAL_ACC)
+                accuracy_write(b, run, c[k].column == HISTORY_ACC ? "train" : "validation",
+                               h->value[c[k].column][i]);
+            else
+                html_number(b, h->value[c[k].column][i], 3);
+            buf_adds(b, "</td>");
+        }
+        buf_adds(b, "</tr>\n");
+    }
+    buf_adds(b, "</tbody></table></div>\n");
 }
 
 void curves_write(struct buf *b, const struct history *h, const json_t *run, bool cursor)
@@ -142,7 +204,9 @@ void curves_write(struct buf *b, const struct history *h, const json_t *run, boo
                             .n_series = 1},
              run, cursor);
     draw_cases(b, h, run, cursor);
-    buf_addf(b, "</div>\n<p class=\"note\">%s", explain(h));
+    buf_adds(b, "</div>\n");
+    epochs_table(b, h, run);
+    buf_addf(b, "<p class=\"note\">%s", explain(h));
     html_text(b, source_norm(run));
     buf_adds(b, "</p>\n");
 }

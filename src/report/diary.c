@@ -3,8 +3,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "io/image_file.h"
+#include "report/accuracy.h"
 #include "report/curves.h"
 #include "report/html.h"
+#include "report/leaks.h"
 #include "report/source.h"
 
 #include <math.h>
@@ -18,13 +20,13 @@
 enum { MAX_PANELS = 60, JPEG_QUALITY = 78, MAX_THREADS = 3 };
 
 static const char STYLE[] =
-    "<style>.epoch{display:none}.epoch.shown{display:block}.epoch "
+    ".epoch{display:none}.epoch.shown{display:block}.epoch "
     "img{width:100%;max-width:960px;height:auto;display:block}\n"
     "@media print{.epoch img{width:auto;max-width:100%;max-height:135mm}}\n"
     ".bar{display:flex;gap:12px;align-items:center;max-width:960px;margin:10px 0}.bar input{flex:1}\n"
     ".bar button{font:inherit;padding:4px 14px;border:1px solid "
-    "#9aa5b1;border-radius:4px;background:#fff;cursor:pointer}\n"
-    ".bar output{min-width:9em;font-weight:600}.best{color:#0b7a55;font-weight:600}</style>\n";
+    "var(--rule);border-radius:4px;background:var(--paper);color:var(--ink);cursor:pointer}\n"
+    ".bar output{min-width:9em;font-weight:600}.best{color:var(--good);font-weight:600}\n";
 
 static const char SCRIPT[] =
     "<script>\n"
@@ -79,7 +81,7 @@ static bool is_shown(const struct history *h, size_t row, double best)
     return row % step == 0 || row + 1 == h->epochs || h->epoch[row] == best;
 }
 
-static void caption(struct buf *b, const struct history *h, size_t row, double best)
+static void caption(struct buf *b, const struct history *h, size_t row, const json_t *run)
 {
     static const struct {
         enum history_column column;
@@ -99,12 +101,17 @@ static void caption(struct buf *b, const struct history *h, size_t row, double b
     };
 
     buf_addf(b, "<figcaption><b>Epoch %.0f</b>", h->epoch[row]);
-    if (h->epoch[row] == best)
+    if (h->epoch[row] == source_number(run, "state.best_epoch"))
         buf_adds(b, " <span class=\"best\">(best)</span>");
     for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
         double v = h->value[PARTS[i].column][row];
-        if (isfinite(v))
-            buf_addf(b, "%s%s <b>%.4g</b>", i == 0 ? ": " : ", ", PARTS[i].name, v);
+        if (!isfinite(v))
+            continue;
+        buf_addf(b, "%s%s ", i == 0 ? ": " : ", ", PARTS[i].name);
+        if (PARTS[i].column == HISTORY_ACC || PARTS[i].column == HISTORY_VAL_ACC)
+            accuracy_write(b, run, PARTS[i].column == HISTORY_ACC ? "train" : "validation", v);
+        else
+            buf_addf(b, "<b>%.4g</b>", v);
     }
     buf_adds(b, "</figcaption>\n");
 }
@@ -200,10 +207,11 @@ static void write_legend(struct buf *b, const struct history *h)
         b,
         history_is_classifier(h)
             ? "The bar under a crop is the probability of malignant, its mark .5; "
-              "<span class=\"key\" style=\"border-color:#00c896\"></span>the likelier class is the true one"
-              "<span class=\"key\" style=\"border-color:#ff8c00\"></span>it is not.</p>\n"
-            : "Outlines:<span class=\"key\" style=\"border-color:#00c896\"></span>truth"
-              "<span class=\"key\" style=\"border-color:#ff8c00\"></span>prediction cut at .5.</p>\n");
+              "<span class=\"key\" style=\"border-color:#00c896\">&nbsp;</span>the likelier class is the "
+              "true one"
+              "<span class=\"key\" style=\"border-color:#ff8c00\">&nbsp;</span>it is not.</p>\n"
+            : "Outlines:<span class=\"key\" style=\"border-color:#00c896\">&nbsp;</span>truth"
+              "<span class=\"key\" style=\"border-color:#ff8c00\">&nbsp;</span>prediction cut at .5.</p>\n");
 }
 
 static bool write_panels(struct buf *b, const struct history *h, const json_t *run, const char *folder,
@@ -224,7 +232,7 @@ static bool write_panels(struct buf *b, const struct history *h, const json_t *r
         buf_addf(b, "<figure class=\"epoch%s\" data-epoch=\"%.0f\">\n", i + 1 == p.count ? " shown" : "",
                  h->epoch[p.of[i].row]);
         buf_add(b, p.of[i].img.data, p.of[i].img.len);
-        caption(b, h, p.of[i].row, best);
+        caption(b, h, p.of[i].row, run);
         buf_adds(b, "</figure>\n");
     }
     if (p.count > 0)
@@ -253,7 +261,10 @@ static void write_progress(struct buf *b, const json_t *run)
         buf_addf(b, ". Best epoch: <b>%.0f</b>, ", best);
         html_text(b, source_text(run, "state.best_metric"));
         buf_adds(b, " ");
-        html_number(b, source_number(run, "state.best_value"), 4);
+        if (strcmp(source_text(run, "state.best_metric"), "val_acc") == 0)
+            accuracy_write(b, run, "validation", source_number(run, "state.best_value"));
+        else
+            html_number(b, source_number(run, "state.best_value"), 4);
     }
     buf_adds(b, ".</p>\n");
 }
@@ -271,7 +282,9 @@ static void write_summary(struct buf *b, const json_t *run)
     }
     buf_adds(b, "<p><b>Batch norm:</b> ");
     html_text(b, source_norm(run));
-    buf_adds(b, "</p></div>\n");
+    buf_adds(b, "</p>\n");
+    leaks_of_training(b, source_at(run, "data"));
+    buf_adds(b, "</div>\n");
 }
 
 static void write_crops(struct buf *b, const struct history *h)
@@ -339,8 +352,7 @@ bool diary_write(const char *run_folder, struct err *err)
 
     if (!run || !history_read(&history, run_folder, err))
         goto out;
-    html_begin(&page, title, source_text(run, "program"));
-    buf_adds(&page, STYLE);
+    html_begin_styled(&page, title, source_text(run, "program"), STYLE);
     write_summary(&page, run);
     html_heading(&page, "epochs", "After every epoch");
     if (!write_panels(&page, &history, run, run_folder, err))

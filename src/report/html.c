@@ -19,9 +19,11 @@ static const char HEAD[] =
 
 static const char STYLE[] =
     "<style>\n"
-    ":root{--ink:#1b2430;--soft:#55606e;--line:#d5dae1;--wash:#f5f7f9;--accent:#0b5394}\n"
+    ":root{--paper:#fff;--ink:#1b2430;--soft:#55606e;--line:#d5dae1;--wash:#f5f7f9;--warn:#b45309;"
+    "--warm:#fdf6ec;--rule:#9aa5b1;--good:#0b7a55}\n"
     "*{box-sizing:border-box}\n"
-    "body{margin:0;background:#fff;color:var(--ink);font:15px/1.55 system-ui,-apple-system,\"Segoe UI\","
+    "body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.55 system-ui,-apple-system,\"Segoe "
+    "UI\","
     "\"Noto Sans\",\"DejaVu Sans\",Arial,sans-serif}\n"
     "main{max-width:1060px;margin:0 auto;padding:28px 28px 40px}\n"
     "h1{font-size:26px;line-height:1.25;margin:0 0 4px;font-weight:650}\n"
@@ -30,22 +32,22 @@ static const char STYLE[] =
     "h3{font-size:16px;margin:22px 0 8px;font-weight:650}\n"
     "p{margin:8px 0;max-width:78ch}\n"
     ".subtitle{color:var(--soft);margin:0 0 14px}\n"
-    ".disclaimer{border-left:4px solid #b45309;background:#fdf6ec;padding:8px 14px;margin:14px "
+    ".disclaimer{border-left:4px solid var(--warn);background:var(--warm);padding:8px 14px;margin:14px "
     "0;max-width:none}\n"
     ".summary{background:var(--wash);border:1px solid var(--line);border-radius:6px;padding:8px "
     "20px;margin:16px 0}\n"
     ".summary p{max-width:95ch}\n"
-    ".caution{border-left:4px solid #b45309;padding-left:12px}\n"
+    ".caution{border-left:4px solid var(--warn);padding-left:12px}\n"
     ".note,figcaption,caption{color:var(--soft);font-size:13.5px}\n"
     "caption{text-align:left;padding-bottom:4px}\n"
     "table{border-collapse:collapse;margin:10px 0;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:4px 12px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\n"
-    "thead th{border-bottom:2px solid #9aa5b1;font-weight:600;vertical-align:bottom}\n"
+    "thead th{border-bottom:2px solid var(--rule);font-weight:600;vertical-align:bottom}\n"
     "tbody th{font-weight:500}\n"
     ".measures th{white-space:nowrap}\n"
+    ".tight th,.tight td{padding:4px 6px;font-size:13.5px}.tight .note{font-size:12px}\n"
     "td.n,th.n{text-align:right;white-space:nowrap}\n"
     ".wide{overflow-x:auto}.wide td.note{min-width:12em}\n"
-    ".groups th,.groups td{padding:4px 7px}.groups td.n{white-space:normal}.groups .note{font-size:12.5px}\n"
     ".facts th{width:230px;color:var(--soft)}\n"
     ".facts td{overflow-wrap:anywhere}\n"
     ".matrix td,.matrix th{border:1px solid var(--line);padding:8px 14px}\n"
@@ -57,33 +59,48 @@ static const char STYLE[] =
     ".cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(460px,1fr));gap:18px 24px}\n"
     "figure{margin:0;break-inside:avoid}\n"
     ".shots{display:flex;gap:6px;background:#000;align-items:center;justify-content:center}\n"
-    ".pair>*,.cards>*{min-width:0}\n"
+    ".pair>*,.cards>*{min-width:0;overflow-x:auto}\n"
     ".columns{columns:2 430px;column-gap:28px}.columns section{break-inside:avoid;padding-top:1px}\n"
     ".columns .facts th{width:150px}\n"
     ".shots img{flex:var(--shape) 1 0;min-width:0;height:auto}\n"
     "figcaption b{color:var(--ink);overflow-wrap:anywhere}\n"
     "svg{max-width:100%;height:auto;display:block}\n"
-    "svg text{font-family:inherit;fill:#1b2430}\n"
-    ".key{display:inline-block;width:22px;height:0;border-top:3px solid;vertical-align:middle;margin:0 5px "
+    "svg text{font-family:inherit;fill:var(--ink)}svg text.on{fill:#fff}\n"
+    ".key{display:inline-block;width:22px;height:0;overflow:hidden;border-top:3px "
+    "solid;vertical-align:middle;margin:0 5px "
     "2px 10px}\n"
-    ".halo{paint-order:stroke;stroke:#fff;stroke-width:3px}\n"
+    ".halo{paint-order:stroke;stroke:var(--paper);stroke-width:3px}\n"
     "p.note{max-width:105ch}\n"
     "code,.mono{font-family:ui-monospace,\"DejaVu Sans "
     "Mono\",Menlo,monospace;font-size:13px;overflow-wrap:anywhere}\n"
     "footer{margin-top:40px}\n"
     "@page{size:A4;margin:15mm 14mm}\n"
     "@media print{body{font-size:10.5pt}main{max-width:none;padding:0}.noprint{display:none!important}"
-    "h2,h3{break-after:avoid}tr,.summary,.disclaimer,table:not(.facts),.pair>div{break-inside:avoid}h2{"
+    "h2,h3,h2+p,h3+p{break-after:avoid}tr,.summary,.disclaimer,table:not(.facts),.pair>div{break-inside:"
+    "avoid}h2{"
     "margin-top:22px}"
     ".pair{grid-template-columns:1fr 1fr;gap:8px 16px}.cards{grid-template-columns:1fr 1fr;gap:12px 14px}"
     ".matrix td,.matrix th{padding:4px 6px;min-width:0}.columns{columns:2 220px}.columns .facts "
     "th{width:90px}th,td{padding:3px 7px}.pair table{font-size:9pt}"
-    ".groups{font-size:8pt}.groups th,.groups td{padding:3px 4px}.groups .note{font-size:7pt}"
-    "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
-    "@media (max-width:560px){.pair,.cards{grid-template-columns:1fr}main{padding:16px}.pair>div{overflow-x:"
-    "auto}"
-    ".matrix td,.matrix th{padding:6px;min-width:0}}\n"
-    "</style>\n";
+    ".wide,.pair>*,.cards>*{overflow:visible}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
+    /* figures name their colours themselves, so that one copied out of the page stays whole; the dark page
+     * puts others in their place. Print is always light. */
+    "@media screen and (prefers-color-scheme:dark){:root{color-scheme:dark;--paper:#14191f;--ink:#e3e8ee;"
+    "--soft:#a3aebb;--line:#36404b;--wash:#1c232b;--warn:#e08a3c;--warm:#2a2119;--rule:#5d6975;--good:#"
+    "4fcf9f}"
+    "[fill=\"#0072b2\"]{fill:#4ba3e3}[stroke=\"#0072b2\"]{stroke:#4ba3e3}"
+    "[fill=\"#d55e00\"]{fill:#f2833a}[stroke=\"#d55e00\"]{stroke:#f2833a}"
+    "[fill=\"#009e73\"]{fill:#2fc08f}[stroke=\"#009e73\"]{stroke:#2fc08f}"
+    "[fill=\"#e69f00\"]{fill:#eeb33a}[stroke=\"#e69f00\"]{stroke:#eeb33a}"
+    "[fill=\"#cc79a7\"]{fill:#d990b8}[stroke=\"#cc79a7\"]{stroke:#d990b8}"
+    "[fill=\"#56b4e9\"]{fill:#a3d8f7}[stroke=\"#56b4e9\"]{stroke:#a3d8f7}"
+    "[fill=\"#6b7280\"]{fill:#8d96a3}[stroke=\"#6b7280\"]{stroke:#8d96a3}"
+    "[fill=\"#f3ecd2\"]{fill:#3d3722}[stroke=\"#7b8794\"]{stroke:#8794a1}[stroke=\"#e4e8ec\"]{stroke:#2d363f}"
+    "[stroke=\"#1b2430\"],[stroke=\"#374151\"]{stroke:#d5dce4}[stroke=\"#fff\"]{stroke:#14191f}"
+    "svg text.on{fill:#10151b}}\n"
+    "@media (max-width:560px){.pair,.cards{grid-template-columns:1fr}main{padding:16px}table{font-size:13px}"
+    "th,td,.tight th,.tight td{padding:3px 5px}.matrix td,.matrix "
+    "th{padding:5px;min-width:0}.measures td.note{min-width:150px}.facts th{width:110px}}\n";
 
 /* Length of the UTF-8 sequence at s (RFC 3629), 0 when it is none. A NUL ends every sequence. */
 static int utf8_length(const unsigned char *s)
@@ -162,13 +179,12 @@ void html_number(struct buf *b, double v, int decimals)
         buf_adds(b, "&ndash;");
 }
 
-void html_range(struct buf *b, double low, double high, int decimals)
+void html_interval(struct buf *b, double low, double high)
 {
-    html_number(b, low, decimals);
-    if (!isfinite(low) && !isfinite(high))
-        return;
-    buf_adds(b, " to ");
-    html_number(b, high, decimals);
+    if (isfinite(low) && isfinite(high))
+        buf_addf(b, "%.3f to %.3f", low, high);
+    else
+        buf_adds(b, "&ndash;");
 }
 
 void html_score_text(double score, char text[HTML_SCORE_TEXT])
@@ -185,11 +201,16 @@ void html_percent(struct buf *b, double share)
 
 void html_begin(struct buf *b, const char *title, const char *subtitle)
 {
+    html_begin_styled(b, title, subtitle, "");
+}
+
+void html_begin_styled(struct buf *b, const char *title, const char *subtitle, const char *rules)
+{
     buf_adds(b, HEAD);
     buf_adds(b, "<title>");
     html_text(b, title);
     buf_adds(b, "</title>\n");
-    buf_adds(b, STYLE);
+    buf_addf(b, "%s%s</style>\n", STYLE, rules);
     buf_adds(b, "</head>\n<body>\n<main>\n<h1>");
     html_text(b, title);
     buf_adds(b, "</h1>\n");

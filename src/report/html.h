@@ -15,8 +15,8 @@ void html_textf(struct buf *b, const char *fmt, ...) __attribute__((format(print
 
 /* A number with so many decimals, or an en dash where it is not finite. */
 void html_number(struct buf *b, double v, int decimals);
-/* An interval as "0.215 to 0.785", or one en dash where it is not known. */
-void html_range(struct buf *b, double low, double high, int decimals);
+/* "0.123 to 0.456", or an en dash where an end is not known. */
+void html_interval(struct buf *b, double low, double high);
 /* A score as people write it: whole from 1000 on, four digits below, a power of ten only where it is tiny. */
 enum { HTML_SCORE_TEXT = 24 };
 void html_score_text(double score, char text[HTML_SCORE_TEXT]);
@@ -25,6 +25,8 @@ void html_percent(struct buf *b, double share);
 
 /* Everything up to and with <main>: style, title as heading, the disclaimer. subtitle may be NULL. */
 void html_begin(struct buf *b, const char *title, const char *subtitle);
+/* The same with rules of the page's own after the common ones. */
+void html_begin_styled(struct buf *b, const char *title, const char *subtitle, const char *rules);
 /* The disclaimer again, and everything after. */
 void html_end(struct buf *b);
 

@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,28 @@ static void draw_marks(struct views *v, bool heat, bool outline)
         draw_contour(&v->shown, &v->prediction, &prediction);
 }
 
+/* Around every region, numbered from 1; the frame lies outside of it where there is room. */
+static void draw_regions(struct image *canvas, const struct picture_place *where, const struct image *own)
+{
+    enum { GAP = 4 };
+    static const struct draw_color LIGHT = {255, 255, 255}, DARK = {0, 0, 0};
+    const double sx = (double)canvas->width / own->width, sy = (double)canvas->height / own->height;
+
+    for (size_t i = where->regions; i-- > 0;) {
+        const struct image_box r = where->region[i];
+        const struct image_box box = {(int)floor(r.x0 * sx) - GAP, (int)floor(r.y0 * sy) - GAP,
+                                      (int)ceil(r.x1 * sx) + GAP, (int)ceil(r.y1 * sy) + GAP};
+        char text[24];
+        snprintf(text, sizeof text, "%zu", i + 1);
+        const int wide = draw_text_width(text, 2) + 4, high = 2 * DRAW_TEXT_HEIGHT;
+        const int x = box.x0 < 0 ? 0 : box.x0 + wide > canvas->width ? canvas->width - wide : box.x0;
+        const int y = box.y0 - high < 0 ? (box.y0 < 0 ? 0 : box.y0) : box.y0 - high;
+        draw_rectangle(canvas, box, 1, LIGHT);
+        draw_fill(canvas, (struct image_box){x, y, x + wide, y + high}, LIGHT);
+        draw_text(canvas, &(struct draw_text){x + 2, y + 2, 2, DARK}, text);
+    }
+}
+
 static bool is_small(struct image_box box, const struct image *im)
 {
     return box.x1 - box.x0 <= im->width * DETAIL_SHARE && box.y1 - box.y0 <= im->height * DETAIL_SHARE;
@@ -189,6 +212,7 @@ static bool write_pictures(struct buf *b, const struct views *v, const struct pi
 
     if (ok) {
         draw_marks(&whole, true, !where->heat_only);
+        draw_regions(&whole.shown, where, &v->shown);
         ok = write_jpeg(b, &whole, "with marks", err);
     }
     if (ok && !where->heat_only && detail_box(&box, v)) {

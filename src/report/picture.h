@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "image/image.h"
 
 /* Whether the id is made of letters, digits, '.', '_' and '-' only and does not begin with a dot: such an id
  * cannot lead out of a folder. */
@@ -19,6 +20,8 @@ struct picture_place {
     const char *id;
     bool heat_only; /* the map is one of strengths that has no outline: it is not cut, and nothing is enlarged
                      */
+    const struct image_box *region; /* [regions]: framed and numbered on the picture with the marks */
+    size_t regions;
 };
 
 /* Appends the <img> of a case, as JPEG: the image as it is; the image with the predicted heat, the truth's

@@ -21,7 +21,10 @@ static bool write_page(struct buf *b, const struct source *s, struct err *err)
     section_groups(b, s);
     section_overlap(b, s);
     section_cam(b, s);
+    section_parts(b, s);
     ok = section_opinions(b, s, err) && section_examples(b, s, err);
+    section_card(b, s);
+    section_method(b, s);
     html_heading(b, "curves", "Training");
     curves_write(b, &s->history, s->run, false);
     section_made(b, s);

@@ -53,26 +53,30 @@ static void reliability(struct buf *b, const json_t *calibration)
     buf_adds(b, "</figure>\n");
 }
 
-static void reliability_table(struct buf *b, const json_t *calibration)
+static void reliability_rows(struct buf *b, const json_t *bins, const char *name)
 {
-    const json_t *bins = source_at(calibration, "platt.reliability");
-
-    buf_adds(
-        b, "<table class=\"measures\"><caption>Platt&rsquo;s probabilities by tenths</caption><thead><tr><th>"
-           "probability</th><th class=\"n\">cases</th><th class=\"n\">mean</th><th "
-           "class=\"n\">malignant</th><th "
-           "class=\"n\">95&nbsp;% interval</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < json_array_size(bins); i++) {
         const json_t *bin = json_array_get(bins, i);
         buf_addf(b,
-                 "<tr><th>%.1f to %.1f</th><td class=\"n\">%.0f</td><td class=\"n\">%.3f</td><td "
-                 "class=\"n\">%.3f</td><td "
-                 "class=\"n\">%.3f to %.3f</td></tr>\n",
-                 source_number(bin, "from"), source_number(bin, "to"), source_number(bin, "cases"),
-                 source_number(bin, "mean"), source_number(bin, "malignant.value"),
-                 source_number(bin, "malignant.low"), source_number(bin, "malignant.high"));
+                 "<tr><th scope=\"row\">%s %.1f to %.1f</th><td class=\"n\">%.0f</td><td "
+                 "class=\"n\">%.3f</td><td class=\"n\">%.3f</td><td class=\"n\">",
+                 name, source_number(bin, "from"), source_number(bin, "to"), source_number(bin, "cases"),
+                 source_number(bin, "mean"), source_number(bin, "malignant.value"));
+        html_interval(b, source_number(bin, "malignant.low"), source_number(bin, "malignant.high"));
+        buf_adds(b, "</td></tr>\n");
     }
-    buf_adds(b, "</tbody></table>\n");
+}
+
+static void reliability_table(struct buf *b, const json_t *calibration)
+{
+    buf_adds(b, "<div class=\"wide\"><table class=\"measures tight\"><caption>Probabilities by "
+                "tenths</caption><thead><tr><th scope=\"col\">probability</th><th scope=\"col\" "
+                "class=\"n\">cases</th><th scope=\"col\" class=\"n\">mean</th><th scope=\"col\" "
+                "class=\"n\">malignant</th><th scope=\"col\" class=\"n\">95&nbsp;% "
+                "interval</th></tr></thead><tbody>\n");
+    for (size_t m = 0; m < METHODS; m++)
+        reliability_rows(b, source_at(source_at(calibration, METHOD[m].key), "reliability"), METHOD[m].name);
+    buf_adds(b, "</tbody></table></div>\n");
 }
 
 static void score_cell(struct buf *b, const json_t *i)
@@ -80,7 +84,7 @@ static void score_cell(struct buf *b, const json_t *i)
     buf_adds(b, "<td class=\"n\">");
     html_number(b, source_number(i, "value"), 3);
     buf_adds(b, "</td><td class=\"n\">");
-    html_range(b, source_number(i, "low"), source_number(i, "high"), 3);
+    html_interval(b, source_number(i, "low"), source_number(i, "high"));
     buf_adds(b, "</td>");
 }
 
@@ -102,41 +106,35 @@ static void scores_table(struct buf *b, const json_t *calibration)
     buf_adds(b, "</td><td></td></tr>\n</tbody></table>\n");
 }
 
-/* The risk at the first point that covers so much. */
-static double risk_at(const double *x, const double *y, size_t n, double coverage)
+static void coverage_row(struct buf *b, double answered, const json_t *wrong)
 {
-    for (size_t i = 0; i < n; i++)
-        if (x[i] >= coverage - 1e-12)
-            return y[i];
-    return NAN;
+    buf_adds(b, "</th><td class=\"n\">");
+    html_percent(b, answered);
+    buf_adds(b, "</td><td class=\"n\">");
+    html_number(b, source_number(wrong, "value"), 3);
+    buf_adds(b, "<br><span class=\"note\">");
+    html_interval(b, source_number(wrong, "low"), source_number(wrong, "high"));
+    buf_adds(b, "</span></td></tr>\n");
 }
 
-static void coverage_table(struct buf *b, const json_t *decisions, const double *x, const double *y, size_t n)
+static void coverage_table(struct buf *b, const json_t *decisions, const json_t *at)
 {
-    static const double COVERAGE[] = {.25, .5, .75, .9, 1};
-
-    buf_adds(b, "<div class=\"wide\"><table class=\"measures\"><caption>Wrong among the cases that get an "
-                "answer</caption><thead><tr><th></th><th class=\"n\">answered</th><th class=\"n\">wrong of "
-                "them</th></tr></thead><tbody>\n");
+    buf_adds(b,
+             "<div class=\"wide\"><table class=\"measures\"><caption>Wrong among the cases that get an "
+             "answer, with 95&nbsp;% intervals</caption><thead><tr><th scope=\"col\"></th><th scope=\"col\" "
+             "class=\"n\">answered</th><th scope=\"col\" class=\"n\">wrong of "
+             "them</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < json_array_size(decisions); i++) {
         const json_t *d = json_array_get(decisions, i);
-        buf_adds(b, "<tr><th>");
+        buf_adds(b, "<tr><th scope=\"row\">");
         html_text(b, source_text(d, "name"));
-        buf_adds(b, " thresholds</th><td class=\"n\">");
-        html_percent(b, 1 - source_number(d, "uncertain.value"));
-        buf_adds(b, "</td><td class=\"n\">");
-        html_number(b, source_number(d, "wrong_of_answered.value"), 3);
-        buf_adds(b, "<br><span class=\"note\">");
-        html_range(b, source_number(d, "wrong_of_answered.low"), source_number(d, "wrong_of_answered.high"),
-                   3);
-        buf_adds(b, "</span></td></tr>\n");
+        buf_adds(b, " thresholds");
+        coverage_row(b, 1 - source_number(d, "uncertain.value"), source_at(d, "wrong_of_answered"));
     }
-    for (size_t i = 0; i < sizeof COVERAGE / sizeof *COVERAGE; i++) {
-        buf_adds(b, "<tr><th>the surest</th><td class=\"n\">");
-        html_percent(b, COVERAGE[i]);
-        buf_adds(b, "</td><td class=\"n\">");
-        html_number(b, risk_at(x, y, n, COVERAGE[i]), 3);
-        buf_adds(b, "</td></tr>\n");
+    for (size_t i = 0; i < json_array_size(at); i++) {
+        const json_t *p = json_array_get(at, i);
+        buf_adds(b, "<tr><th scope=\"row\">the surest");
+        coverage_row(b, source_number(p, "coverage"), source_at(p, "risk"));
     }
     buf_adds(b, "</tbody></table></div>\n");
 }
@@ -176,7 +174,7 @@ static void coverage(struct buf *b, const json_t *result)
     buf_adds(b, "<figure>");
     chart_lines(b, &c);
     buf_adds(b, "</figure>\n");
-    coverage_table(b, decisions, x, y, n);
+    coverage_table(b, decisions, source_at(result, "risk_coverage.at"));
     free(x);
     free(y);
 }

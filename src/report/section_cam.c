@@ -40,7 +40,7 @@ static void table(struct buf *b, const json_t *cam)
             buf_adds(b, "<td class=\"n\">");
             html_number(b, source_number(v, "value"), 3);
             buf_adds(b, "<br><span class=\"note\">");
-            html_range(b, source_number(v, "low"), source_number(v, "high"), 3);
+            html_interval(b, source_number(v, "low"), source_number(v, "high"));
             buf_adds(b, "</span></td>");
         }
         buf_adds(b, "</tr>\n");

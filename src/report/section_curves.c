@@ -52,22 +52,13 @@ static void interval_row(struct buf *b, const json_t *interval)
     buf_adds(b, "<td class=\"n\">");
     html_number(b, source_number(interval, "value"), 3);
     buf_adds(b, "</td><td class=\"n\">");
-    html_range(b, source_number(interval, "low"), source_number(interval, "high"), 3);
+    html_interval(b, source_number(interval, "low"), source_number(interval, "high"));
     buf_adds(b, "</td></tr>\n");
-}
-
-/* The precision at the first point that reaches the recall. */
-static double precision_at(const struct curve *c, double recall)
-{
-    for (size_t i = 0; i < c->n; i++)
-        if (c->x[i] >= recall - 1e-12)
-            return c->y[i];
-    return NAN;
 }
 
 static void precision_recall(struct buf *b, const json_t *pr)
 {
-    static const double RECALLS[] = {.5, .7, .8, .9, .95, 1};
+    const json_t *at = source_at(pr, "at");
     struct curve c = curve_of(source_at(pr, "curve"));
     char *note = mem_printf("average precision %.3f, chance %.3f",
                             source_number(pr, "average_precision.value"), source_number(pr, "chance"));
@@ -83,10 +74,10 @@ static void precision_recall(struct buf *b, const json_t *pr)
              "reached</caption><thead><tr><th></th><th class=\"n\">precision</th><th class=\"n\">95&nbsp;% "
              "interval</th></tr></thead><tbody>\n<tr><th>average</th>");
     interval_row(b, source_at(pr, "average_precision"));
-    for (size_t i = 0; i < sizeof RECALLS / sizeof *RECALLS; i++) {
-        buf_addf(b, "<tr><th>recall %.2f</th><td class=\"n\">", RECALLS[i]);
-        html_number(b, precision_at(&c, RECALLS[i]), 3);
-        buf_adds(b, "</td><td></td></tr>\n");
+    for (size_t i = 0; i < json_array_size(at); i++) {
+        const json_t *p = json_array_get(at, i);
+        buf_addf(b, "<tr><th>recall %.2f</th>", source_number(p, "recall"));
+        interval_row(b, source_at(p, "precision"));
     }
     buf_adds(b, "</tbody></table>\n");
     free(note);
@@ -140,11 +131,16 @@ void section_curves(struct buf *b, const struct source *s)
     if (!ranked && !lesions)
         return;
     html_heading(b, "found", "Precision, and lesions found");
-    buf_adds(b, "<div class=\"pair\"><div>\n");
-    if (ranked)
+    buf_adds(b, "<div class=\"pair\">\n");
+    if (ranked) {
+        buf_adds(b, "<div>\n");
         precision_recall(b, pr);
-    buf_adds(b, "</div><div>\n");
-    if (lesions)
+        buf_adds(b, "</div>\n");
+    }
+    if (lesions) {
+        buf_adds(b, "<div>\n");
         froc(b, f);
-    buf_adds(b, "</div></div>\n");
+        buf_adds(b, "</div>\n");
+    }
+    buf_adds(b, "</div>\n");
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROBABILITY_BINS = 20, BINS_PER_DECADE = 2, MAX_DECADES = 14, MIN_EXPONENT = -8, MAX_DOTS = 3 };
+enum { PROBABILITY_BINS = 20, MAX_DECADES = 14, MIN_EXPONENT = -8, MAX_BINS = 60, MAX_DOTS = 3 };
 
 static bool is_malignant(const struct prediction *p)
 {
@@ -104,6 +104,9 @@ static const struct measure THREE[] = {
     {"uncertain", "uncertain", "images that get no answer"},
     {"malignant_called_benign", "missed", "malignant images called benign"},
     {"specificity_at_high", "not falsely called", "other images not called malignant"},
+    {"wrong_of_answered", "wrong answers", "images with an answer that is wrong"},
+    {"patients_malignant_called_benign", "patients missed", "of those with a malignant image"},
+    {"patients_benign_called_malignant", "patients falsely called", "of those with another image"},
 };
 enum {
     N_SHARES = sizeof SHARES / sizeof *SHARES,
@@ -122,9 +125,8 @@ static void measure_row(struct buf *b, const json_t *d, const struct measure *m,
     html_number(b, share ? member(d, m->key, "value") : source_number(d, m->key), 3);
     const json_t *of = share ? source_at(d, m->key) : source_at(source_at(d, "intervals"), m->key);
     buf_adds(b, "</td><td class=\"n\">");
-    if (of) {
-        html_range(b, source_number(of, "low"), source_number(of, "high"), 3);
-    }
+    if (of)
+        html_interval(b, source_number(of, "low"), source_number(of, "high"));
     buf_addf(b, "</td><td class=\"note\">%s", m->meaning);
     if (m == SHARES) { /* accuracy never stands alone */
         buf_adds(b, "; the majority class alone: <b>");
@@ -165,7 +167,7 @@ static void intervals(struct buf *b, const json_t *d)
                                           .reference = i == 0 ? source_number(d, "majority_class") : NAN,
                                           .reference_name = "majority class"};
     buf_adds(b, "<figure>");
-    chart_intervals(b, &(struct chart_forest){"Shares with 95 % intervals", 500, 0, rows, N_SHARES, false});
+    chart_intervals(b, &(struct chart_forest){"Shares with 95 % intervals", 500, 0, rows, N_SHARES});
     buf_adds(b, "</figure>\n");
 }
 
@@ -200,7 +202,9 @@ static void find_axis(struct chart_histogram *h, const struct source *s, const d
     h->x_label = "score: sum of the mask, log axis";
     h->log10 = true;
     h->first = "and less";
-    h->bins = (size_t)lrint((h->x_max - h->x_min) * BINS_PER_DECADE);
+    /* about as many bins, whether the scores span one decade or fourteen */
+    const double decades = h->x_max - h->x_min;
+    h->bins = (size_t)lrint(decades * (decades <= 2 ? 12 : decades <= 5 ? 6 : decades <= 8 ? 4 : 2));
 }
 
 static double on_axis(const struct chart_histogram *h, double score)
@@ -210,7 +214,7 @@ static double on_axis(const struct chart_histogram *h, double score)
 
 static void distribution(struct buf *b, const struct source *s, const json_t *d)
 {
-    size_t counts[2][MAX_DECADES * BINS_PER_DECADE + 2] = {{0}};
+    size_t counts[2][MAX_BINS] = {{0}};
     const double cut[2] = {source_number(d, "low"), source_number(d, "high")};
     char *names[2] = {mem_printf("low %.4g", cut[0]), mem_printf("high %.4g", cut[1])};
     struct chart_group groups[2] = {{"benign and normal", counts[0], CHART_BLUE},
@@ -267,8 +271,9 @@ static void origin(struct buf *b, const json_t *d, const json_t *data)
            specificity = source_number(d, "wanted_specificity");
 
     buf_addf(b,
-             "<p>Benign below <b>%.6g</b>, malignant above <b>%.6g</b>, uncertain between; the yes-or-no "
-             "answer is cut at the lower. ",
+             "<p>Benign below <b>%.6g</b>, malignant above <b>%.6g</b>, uncertain between (shaded among the "
+             "scores); the "
+             "yes-or-no answer is cut at the lower. ",
              source_number(d, "low"), source_number(d, "high"));
     if (!*chosen_on) {
         buf_adds(b, "These thresholds were fixed beforehand.");
@@ -324,7 +329,7 @@ static void overview_row(struct buf *b, const json_t *decisions, const char *nam
         } else {
             html_number(b, source_number(m, "value"), 3);
             buf_adds(b, "<br><span class=\"note\">");
-            html_range(b, source_number(m, "low"), source_number(m, "high"), 3);
+            html_interval(b, source_number(m, "low"), source_number(m, "high"));
             buf_adds(b, "</span>");
         }
         buf_adds(b, "</td>");
@@ -332,11 +337,29 @@ static void overview_row(struct buf *b, const json_t *decisions, const char *nam
     buf_adds(b, "</tr>\n");
 }
 
+/* The paper's column: it reports an accuracy alone, with the majority class beside it. */
+static void paper(struct buf *b, const json_t *paper)
+{
+    if (!json_is_object(paper))
+        return;
+    buf_adds(b, "<p class=\"note\">The paper, on ");
+    html_number(b, source_number(paper, "cases"), 0);
+    buf_adds(b, " other images (");
+    html_text(b, source_text(paper, "what"));
+    buf_adds(b, "): accuracy ");
+    html_number(b, source_number(paper, "accuracy.value"), 3);
+    buf_adds(b, " (");
+    html_interval(b, source_number(paper, "accuracy.low"), source_number(paper, "accuracy.high"));
+    buf_adds(b, "), majority class ");
+    html_number(b, source_number(paper, "majority_class"), 3);
+    buf_adds(b, ".</p>\n");
+}
+
 static void overview(struct buf *b, const json_t *decisions)
 {
     if (json_array_size(decisions) == 0)
         return;
-    buf_adds(b, "<table class=\"measures\"><caption>Sets of thresholds side by side, with 95&nbsp;% "
+    buf_adds(b, "<table class=\"measures tight\"><caption>Sets of thresholds side by side, with 95&nbsp;% "
                 "intervals</caption><thead><tr><th></th>");
     for (size_t i = 0; i < json_array_size(decisions); i++) {
         buf_adds(b, "<th class=\"n\">");
@@ -348,6 +371,8 @@ static void overview(struct buf *b, const json_t *decisions)
     overview_row(b, decisions, "majority class", "majority_class");
     overview_row(b, decisions, "sensitivity", "sensitivity");
     overview_row(b, decisions, "specificity", "specificity");
+    overview_row(b, decisions, "uncertain", "uncertain");
+    overview_row(b, decisions, "missed", "malignant_called_benign");
     buf_adds(b, "</tbody></table>\n");
 }
 
@@ -395,6 +420,25 @@ static void roc(struct buf *b, const json_t *result)
     free(y);
 }
 
+static void roc_table(struct buf *b, const json_t *at)
+{
+    if (json_array_size(at) == 0)
+        return;
+    buf_adds(b, "<table class=\"measures\"><caption>Read off the ROC</caption><thead><tr><th "
+                "scope=\"col\">false positive rate</th><th scope=\"col\" class=\"n\">sensitivity</th><th "
+                "scope=\"col\" class=\"n\">95&nbsp;% interval</th></tr></thead><tbody>\n");
+    for (size_t i = 0; i < json_array_size(at); i++) {
+        const json_t *p = json_array_get(at, i);
+        buf_addf(b, "<tr><th scope=\"row\">at most %.2f</th><td class=\"n\">",
+                 source_number(p, "false_positive_rate"));
+        html_number(b, source_number(p, "sensitivity.value"), 3);
+        buf_adds(b, "</td><td class=\"n\">");
+        html_interval(b, source_number(p, "sensitivity.low"), source_number(p, "sensitivity.high"));
+        buf_adds(b, "</td></tr>\n");
+    }
+    buf_adds(b, "</tbody></table>\n");
+}
+
 /* The ROC, and beside it the sets of thresholds compared. */
 static void ranking(struct buf *b, const json_t *result, bool ranked)
 {
@@ -405,6 +449,9 @@ static void ranking(struct buf *b, const json_t *result, bool ranked)
         roc(b, result);
     buf_adds(b, "</div><div>\n");
     overview(b, decisions);
+    paper(b, source_at(result, "paper"));
+    if (ranked)
+        roc_table(b, source_at(result, "score.at"));
     if (ranked)
         buf_adds(
             b,
@@ -413,6 +460,59 @@ static void ranking(struct buf *b, const json_t *result, bool ranked)
     if (ranked && json_array_size(decisions) > 0)
         buf_adds(b, "<p class=\"note\">Each dot is the yes-or-no answer of one set of thresholds.</p>\n");
     buf_adds(b, "</div></div>\n");
+}
+
+static int ascending(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+/* Linear between neighbours, as the program's other quartiles. */
+static double quantile(const double *sorted, size_t n, double p)
+{
+    const double at = p * (double)(n - 1);
+    const size_t k = (size_t)at;
+
+    return k + 1 < n ? sorted[k] + (at - (double)k) * (sorted[k + 1] - sorted[k]) : sorted[n - 1];
+}
+
+static void score_row(struct buf *b, const struct source *s, bool malignant, const char *name)
+{
+    static const double P[] = {0, .25, .5, .75, 1};
+    double *v = mem_new(s->table.count + 1, sizeof *v);
+    char text[HTML_SCORE_TEXT];
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->table.count; i++)
+        if (is_malignant(&s->prediction[i]) == malignant && isfinite(s->prediction[i].score))
+            v[n++] = s->prediction[i].score;
+    qsort(v, n, sizeof *v, ascending);
+    buf_addf(b, "<tr><th scope=\"row\">%s</th><td class=\"n\">%zu</td>", name, n);
+    for (size_t k = 0; k < sizeof P / sizeof *P; k++) {
+        html_score_text(n > 0 ? quantile(v, n, P[k]) : 0, text);
+        buf_addf(b, "<td class=\"n\">%s</td>", n > 0 ? text : "&ndash;");
+    }
+    buf_adds(b, "</tr>\n");
+    free(v);
+}
+
+/* The table of every figure of scores: the bands' own counts stand in the three-answer matrices. */
+static void score_table(struct buf *b, const struct source *s)
+{
+    if (s->table.count == 0)
+        return;
+    buf_adds(b, "<div class=\"wide\"><table class=\"measures\"><caption>Scores by actual "
+                "class</caption><thead><tr><th scope=\"col\"></th>");
+    static const char *const HEAD[] = {"cases",  "lowest",         "lower quartile",
+                                       "median", "upper quartile", "highest"};
+    for (size_t k = 0; k < sizeof HEAD / sizeof *HEAD; k++)
+        buf_addf(b, "<th scope=\"col\" class=\"n\">%s</th>", HEAD[k]);
+    buf_adds(b, "</tr></thead><tbody>\n");
+    score_row(b, s, false, "benign and normal");
+    score_row(b, s, true, "malignant");
+    buf_adds(b, "</tbody></table></div>\n");
 }
 
 void section_decisions(struct buf *b, const struct source *s)
@@ -432,6 +532,7 @@ void section_decisions(struct buf *b, const struct source *s)
                     : "<p>The score of an image is the sum of its predicted mask. Normal images count as "
                       "benign in every two-class number.</p>\n");
     ranking(b, s->result, ranked);
+    score_table(b, s);
     for (size_t i = 0; i < json_array_size(decisions); i++)
         decision(b, s, json_array_get(decisions, i));
 }

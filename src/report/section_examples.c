@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "report/html.h"
+#include "report/parts.h"
 #include "report/picture.h"
 
 #include <math.h>
@@ -141,14 +142,17 @@ static char *join_safe(const char *folder, const char *path)
     return *path && picture_path_is_safe(path) ? file_join(folder, path) : mem_copy_string("");
 }
 
-static bool write_picture(struct buf *b, const struct folders *f, const struct prediction *p, bool crop,
-                          bool *found, struct err *err)
+static bool write_picture(struct buf *b, const struct folders *f, const struct prediction *p,
+                          const struct source *s, bool *found, struct err *err)
 {
+    const bool crop = s->crops;
+    const struct parts parts = parts_of(s, p->id);
+    struct image_box box[PARTS_MOST];
     char *image = crop ? join_safe(f->data, p->crop) : mem_printf("%s/full/%s.tif", f->data, p->id);
     char *truth = crop ? join_safe(f->evaluation, p->roi) : mem_printf("%s/roi/%s.tif", f->data, p->id);
     char *prediction =
         crop ? join_safe(f->evaluation, p->cam) : mem_printf("%s/masks/%s.png", f->evaluation, p->id);
-    const struct picture_place where = {image, truth, prediction, p->id, crop};
+    const struct picture_place where = {image, truth, prediction, p->id, crop, box, parts_boxes(box, &parts)};
     const bool ok = picture_write(b, &where, found, err);
 
     free(image);
@@ -157,17 +161,19 @@ static bool write_picture(struct buf *b, const struct folders *f, const struct p
     return ok;
 }
 
-static bool example(struct buf *b, const struct folders *f, const struct prediction *p, bool crop,
-                    struct err *err)
+static bool example(struct buf *b, const struct folders *f, const struct prediction *p,
+                    const struct source *s, struct err *err)
 {
+    const struct parts parts = parts_of(s, p->id);
     bool found = false;
 
     buf_adds(b, "<figure>\n");
-    if (picture_id_is_safe(p->id) && !write_picture(b, f, p, crop, &found, err))
+    if (picture_id_is_safe(p->id) && !write_picture(b, f, p, s, &found, err))
         return false;
     if (!found)
         buf_adds(b, "<p class=\"note\">The image was not found.</p>\n");
-    caption(b, p, crop);
+    caption(b, p, s->crops);
+    parts_table(b, &parts);
     buf_adds(b, "</figure>\n");
     return true;
 }
@@ -219,7 +225,7 @@ static bool write_group(struct buf *b, const struct source *s, const struct fold
     else if (g->none)
         buf_addf(b, "<p>%s</p>\n", g->none);
     for (size_t i = first; i < end && ok; i++)
-        ok = example(b, f, all[i].p, s->crops, err);
+        ok = example(b, f, all[i].p, s, err);
     if (n > 0)
         buf_adds(b, "</div>\n");
     free(all);
@@ -258,16 +264,18 @@ static void write_marks(struct buf *b, bool crops)
             b,
             "<p class=\"note\">Each case: the crop as it is, and under the warm glow of its Grad-CAM, which "
             "shows where the evidence for malignant comes from (each map at its own full strength). Mark:"
-            "<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the true lesion.");
+            "<span class=\"key\" style=\"border-color:#00c896\">&nbsp;</span>outline of the true lesion.");
         return;
     }
     buf_adds(
-        b,
-        "<p class=\"note\">Each case: the image as it is, the image with the marks and, where they are "
-        "small, "
-        "that part enlarged. Marks:<span class=\"key\" style=\"border-color:#00c896\"></span>outline of the "
-        "truth<span class=\"key\" style=\"border-color:#ff8c00\"></span>outline of the prediction cut at .5; "
-        "the warm glow is the prediction before the cut.");
+        b, "<p class=\"note\">Each case: the image as it is, the image with the marks and, where they are "
+           "small, "
+           "that part enlarged. Marks:<span class=\"key\" "
+           "style=\"border-color:#00c896\">&nbsp;</span>outline of the "
+           "truth<span class=\"key\" style=\"border-color:#ff8c00\">&nbsp;</span>outline of the prediction "
+           "cut at .5; "
+           "the warm glow is the prediction before the cut. Numbered frames are the places that the score is "
+           "made of.");
 }
 
 static void write_legend(struct buf *b, const struct source *s)

@@ -14,7 +14,7 @@ static void interval_cells(struct buf *b, const json_t *i)
     html_number(b, source_number(i, "value"), 3);
     if (isfinite(source_number(i, "low"))) {
         buf_adds(b, "<br><span class=\"note\">");
-        html_range(b, source_number(i, "low"), source_number(i, "high"), 3);
+        html_interval(b, source_number(i, "low"), source_number(i, "high"));
         buf_adds(b, "</span>");
     }
     buf_adds(b, "</td>");
@@ -44,7 +44,7 @@ static void group_row(struct buf *b, const json_t *groups, const json_t *g, cons
     buf_adds(b, "<tr><th>");
     html_text(b, name);
     if (json_is_true(source_at(g, "few")))
-        buf_adds(b, "<br><span class=\"note\">few cases: rough</span>");
+        buf_adds(b, "<br><span class=\"note\">few: rough</span>");
     buf_adds(b, "</th>");
     if (!isfinite(source_number(g, "cases"))) {
         buf_adds(b, "<td class=\"note\" colspan=\"9\">not known: some image does not say which</td></tr>\n");
@@ -58,21 +58,22 @@ static void group_row(struct buf *b, const json_t *groups, const json_t *g, cons
     buf_adds(b, "</tr>\n");
 }
 
-/* "density 2", "view CC", "patient". */
+/* "density 2", "view CC", "BI-RADS 4", "patient". */
 static char *group_name(const json_t *g)
 {
     const char *value = source_text(g, "value");
 
     if (source_at(g, "level"))
         return mem_copy_string(source_text(g, "level"));
-    return mem_printf("%s %s", source_text(g, "by"), *value ? value : "not told");
+    const char *by = source_text(g, "by");
+    return mem_printf("%s %s", strcmp(by, "assessment") ? by : "BI-RADS", *value ? value : "not told");
 }
 
 static void table(struct buf *b, const json_t *groups, const char *caption)
 {
     buf_addf(
         b,
-        "<div class=\"wide\"><table class=\"measures groups\"><caption>%s</caption><thead><tr><th></th><th "
+        "<div class=\"wide\"><table class=\"measures tight\"><caption>%s</caption><thead><tr><th></th><th "
         "class=\"n\">cases</th><th class=\"n\">patients</th><th class=\"n\">malignant</th>",
         caption);
     for (size_t c = 0; c < N_COLUMNS; c++)
@@ -112,7 +113,7 @@ static void forest(struct buf *b, const json_t *result)
     }
     buf_adds(b, "<figure>");
     chart_intervals(
-        b, &(struct chart_forest){"AUC by level and stratum, with 95 % intervals", 700, 190, rows, n, true});
+        b, &(struct chart_forest){"AUC by level and stratum, with 95 % intervals", 700, 190, rows, n});
     buf_adds(b, "</figure>\n");
     for (size_t i = 0; i < n; i++)
         free(names[i]);

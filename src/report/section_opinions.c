@@ -89,7 +89,7 @@ static void measures(struct buf *b, const json_t *systems)
             html_number(b, json_is_number(v) ? json_number_value(v) : source_number(v, "value"), 3);
             if (json_is_object(v)) {
                 buf_adds(b, "<br><span class=\"note\">");
-                html_range(b, source_number(v, "low"), source_number(v, "high"), 3);
+                html_interval(b, source_number(v, "low"), source_number(v, "high"));
                 buf_adds(b, "</span>");
             }
             buf_adds(b, "</td>");

@@ -7,6 +7,22 @@
 
 enum { BINS = 20 };
 
+/* The figure as a table. */
+static void tenths(struct buf *b, const size_t counts[BINS], size_t n)
+{
+    buf_adds(b, "<table class=\"measures tight\"><caption>Images by their Dice</caption><thead><tr><th "
+                "scope=\"col\">Dice</th><th scope=\"col\" class=\"n\">images</th><th scope=\"col\" "
+                "class=\"n\">share</th></tr></thead><tbody>\n");
+    for (int k = 0; k < BINS; k += 2) {
+        const size_t here = counts[k] + counts[k + 1];
+        buf_addf(b, "<tr><th scope=\"row\">%.1f to %.1f</th><td class=\"n\">%zu</td><td class=\"n\">",
+                 (double)k / BINS, (double)(k + 2) / BINS, here);
+        html_percent(b, (double)here / (double)n);
+        buf_adds(b, "</td></tr>\n");
+    }
+    buf_adds(b, "</tbody></table>\n");
+}
+
 static void histogram(struct buf *b, const struct source *s)
 {
     size_t counts[BINS] = {0}, n = 0;
@@ -35,6 +51,7 @@ static void histogram(struct buf *b, const struct source *s)
                                                  .cuts = &half,
                                                  .n_cuts = 1});
     buf_adds(b, "</figure>\n");
+    tenths(b, counts, n);
 }
 
 /* What the table's columns are summaries of. */
@@ -67,9 +84,13 @@ static void table(struct buf *b, const json_t *overlap)
         {"mean_low", "95&nbsp;% interval from", 3},
         {"mean_high", "to", 3},
         {"median", "median", 3},
+        {"median_low", "95&nbsp;% interval from", 3},
+        {"median_high", "to", 3},
         {"q1", "lower quartile", 3},
         {"q3", "upper quartile", 3},
         {"share_above_half", "share above .5", 3},
+        {"share_above_half_low", "95&nbsp;% interval from", 3},
+        {"share_above_half_high", "to", 3},
     };
 
     table_head(b, overlap);
@@ -106,10 +127,12 @@ void section_overlap(struct buf *b, const struct source *s)
     html_number(b, source_number(overlap, "batch"), 0);
     buf_adds(b, ": <b>");
     html_number(b, source_number(overlap, "soft_batch_dice"), 3);
-    buf_adds(
-        b,
-        "</b>. This is the measure training curves are drawn in; it pools the images of a batch and is not "
-        "comparable with the table.</p>\n</div><div>\n");
+    buf_adds(b, "</b> (95&nbsp;% interval ");
+    html_interval(b, source_number(overlap, "soft_batch_dice_low"),
+                  source_number(overlap, "soft_batch_dice_high"));
+    buf_adds(b,
+             "). This is the measure training curves are drawn in; it pools the images of a batch and is not "
+             "comparable with the table.</p>\n</div><div>\n");
     histogram(b, s);
     buf_adds(b, "</div></div>\n");
 }

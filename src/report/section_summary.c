@@ -1,8 +1,10 @@
 #include "report/sections.h"
 
 #include "report/html.h"
+#include "report/leaks.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* "x of n", where both are counts of images. */
@@ -113,11 +115,26 @@ static void ranking(struct buf *b, const json_t *result)
         unit(source_at(result, "data")));
     html_percent(b, auc);
     buf_addf(b, " of pairs (AUC %.3f, 95&nbsp;%% interval ", auc);
-    html_range(b, low, source_number(result, "score.auc_high"), 3);
+    html_interval(b, low, source_number(result, "score.auc_high"));
     buf_adds(b, "; .5 is chance).");
     if (isfinite(low) && low <= .5)
         buf_adds(b, " <b>The interval includes chance.</b>");
     buf_adds(b, "</p>\n");
+}
+
+/* ".712 [.653, .764]": KEY, KEY_low and KEY_high. */
+static void number_with_interval(struct buf *b, const json_t *json, const char *key)
+{
+    char low[40], high[40];
+
+    snprintf(low, sizeof low, "%s_low", key);
+    snprintf(high, sizeof high, "%s_high", key);
+    html_number(b, source_number(json, key), 3);
+    buf_adds(b, " [");
+    html_number(b, source_number(json, low), 3);
+    buf_adds(b, ", ");
+    html_number(b, source_number(json, high), 3);
+    buf_adds(b, "]");
 }
 
 /* A black-box network is taught to leave other lesions black: its outlines are judged on the malignant ones.
@@ -136,12 +153,12 @@ static void outlines(struct buf *b, const struct source *s)
     html_number(b, n, 0);
     buf_adds(b, dice == malignant ? " images with a malignant lesion" : " images with a lesion");
     buf_adds(b, ", the overlap with its true outline (Dice: 0 none, 1 perfect) has a median of <b>");
-    html_number(b, source_number(dice, "median"), 3);
+    number_with_interval(b, dice, "median");
     buf_adds(b, "</b> and a mean of ");
-    html_number(b, source_number(dice, "mean"), 3);
-    buf_adds(b, "; it is above .5 on ");
-    html_percent(b, source_number(dice, "share_above_half"));
-    buf_adds(b, " of them.</p>\n");
+    number_with_interval(b, dice, "mean");
+    buf_adds(b, "; it is above .5 for a share of ");
+    number_with_interval(b, dice, "share_above_half");
+    buf_adds(b, " of them (95&nbsp;% intervals in brackets).</p>\n");
 }
 
 /* Where a classifier looks. */
@@ -191,6 +208,19 @@ static void together(struct buf *b, const struct source *s)
     buf_adds(b, ").</p>\n");
 }
 
+/* No malignant case, one patient, equal scores: what that leaves open. */
+static void cannot_tell(struct buf *b, const json_t *result)
+{
+    const json_t *list = source_at(result, "cannot_tell");
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        buf_adds(b, "<p class=\"caution\"><b>");
+        html_text(b, text ? text : "");
+        buf_adds(b, "</b></p>\n");
+    }
+}
+
 static void cautions(struct buf *b, const json_t *result)
 {
     const json_t *data = source_at(result, "data");
@@ -209,7 +239,10 @@ static void cautions(struct buf *b, const json_t *result)
             "These images also chose the best epoch (and any thresholds called chosen), so the numbers are "
             "optimistic; a fair test needs images that chose nothing. ");
     else if (json_is_true(source_at(data, "external")))
-        buf_adds(b, "These images come from another data set than the one the network learned from. ");
+        buf_addf(b,
+                 "These images come from another data set than the one the network learned from; they have "
+                 "been evaluated %.0f time%s with this run. ",
+                 touched, touched == 1 ? "" : "s");
     else if (!strcmp(part, "all"))
         buf_adds(
             b,
@@ -217,76 +250,18 @@ static void cautions(struct buf *b, const json_t *result)
     else if (!strcmp(part, "train"))
         buf_adds(
             b, "<b>The network learned from these very images:</b> the numbers say nothing about new ones. ");
+    if (strcmp(part, "test") != 0 && !json_is_true(source_at(data, "external")) && touched > 0)
+        buf_addf(b, "The test part has been evaluated %.0f time%s with this run so far. ", touched,
+                 touched == 1 ? "" : "s");
     if (malignant < 50)
         buf_addf(b,
-                 "With %.0f malignant images every number about them is rough: read the intervals, not the "
+                 "With %.0f malignant image%s every number about them is rough: read the intervals, not the "
                  "values. ",
-                 malignant);
+                 malignant, malignant == 1 ? "" : "s");
     if (json_array_size(source_at(result, "unreadable")) > 0)
         buf_addf(b, "<b>%zu images could not be read and are left out.</b> ",
                  json_array_size(source_at(result, "unreadable")));
     buf_adds(b, "Nothing here shows how it would do on other machines, other people or in practice.</p>\n");
-}
-
-/* Trained with --allow-leak. */
-static void leaks(struct buf *b, const json_t *run)
-{
-    const json_t *names = source_at(run, "data.leaks");
-    const size_t n = json_array_size(names);
-
-    if (!n)
-        return;
-    buf_addf(
-        b,
-        "<p class=\"caution\"><b>Trained with --allow-leak:</b> %zu patient%s of the data set %s both in its "
-        "train and in its test part, so results on the test part are better than on people the network "
-        "never saw: ",
-        n, n == 1 ? "" : "s", n == 1 ? "is" : "are");
-    for (size_t i = 0; i < n; i++) {
-        const char *name = json_string_value(json_array_get(names, i));
-        html_textf(b, "%s%s", i ? ", " : "", name ? name : "");
-    }
-    buf_adds(b, ".</p>\n");
-}
-
-enum { LISTED = 20 };
-
-/* Evaluated, or trained, with --allow-leak in spite of the same pictures on both sides. */
-static void same_pictures(struct buf *b, const json_t *pairs, const char *where)
-{
-    const size_t n = json_array_size(pairs);
-
-    if (n == 0)
-        return;
-    buf_addf(b,
-             "<p class=\"caution\"><b>Leak allowed:</b> %zu picture%s %s, so results are better than on "
-             "pictures the "
-             "network never saw: ",
-             n, n == 1 ? " is" : "s are", where);
-    for (size_t i = 0; i < n && i < LISTED; i++) {
-        const char *first = json_string_value(json_array_get(json_array_get(pairs, i), 0)),
-                   *second = json_string_value(json_array_get(json_array_get(pairs, i), 1));
-        html_textf(b, "%s%s = %s", i ? ", " : "", first ? first : "", second ? second : "");
-    }
-    buf_adds(b, n > LISTED ? ", and more.</p>\n" : ".</p>\n");
-}
-
-static void external_leaks(struct buf *b, const json_t *leaks)
-{
-    const size_t n = json_array_size(source_at(leaks, "patients"));
-
-    if (leaks && json_is_false(source_at(leaks, "checked")))
-        buf_adds(
-            b,
-            "<p class=\"caution\">Whether this data set shares patients or pictures with the one the network "
-            "learned from could not be checked.</p>\n");
-    if (n > 0)
-        buf_addf(b,
-                 "<p class=\"caution\"><b>Leak allowed:</b> %zu patient%s of this data set %s by name among "
-                 "those the "
-                 "network learned from.</p>\n",
-                 n, n == 1 ? "" : "s", n == 1 ? "is" : "are");
-    same_pictures(b, source_at(leaks, "same_pictures"), "among those the network learned from too");
 }
 
 void section_summary(struct buf *b, const struct source *s)
@@ -296,6 +271,7 @@ void section_summary(struct buf *b, const struct source *s)
     buf_adds(b, "<div class=\"summary\">\n");
     if (s->result) {
         what(b, s);
+        cannot_tell(b, s->result);
         for (size_t i = 0; i < json_array_size(decisions); i++)
             one_decision(b, json_array_get(decisions, i), data);
         ranking(b, s->result);
@@ -314,8 +290,8 @@ void section_summary(struct buf *b, const struct source *s)
         html_text(b, s->folder);
         buf_adds(b, "</code> again.</p>\n");
     }
-    leaks(b, s->run);
-    same_pictures(b, source_at(s->run, "data.same_pictures"), "on two sides of the split");
-    external_leaks(b, source_at(data, "leaks"));
+    leaks_of_training(b, source_at(s->run, "data"));
+    leaks_of_data(b, source_at(data, "leaks"));
+    leaks_of_training(b, source_at(s->opinions, "classifier.leaks"));
     buf_adds(b, "</div>\n");
 }

@@ -22,8 +22,14 @@ void section_overlap(struct buf *b, const struct source *s);
 void section_cam(struct buf *b, const struct source *s);
 /* What the run and a classifier say together. */
 bool section_opinions(struct buf *b, const struct source *s, struct err *err);
+/* What the scores are made of, place by place; see parts.h. */
+void section_parts(struct buf *b, const struct source *s);
 /* Example pictures: best, median and worst Dice, or the clearest crops; missed, falsely called, uncertain. */
 bool section_examples(struct buf *b, const struct source *s, struct err *err);
+/* What the model is for, was made from and does. */
+void section_card(struct buf *b, const struct source *s);
+/* Training, score and statistics as a paper would tell them. */
+void section_method(struct buf *b, const struct source *s);
 /* Data, hashes, options, program. */
 void section_made(struct buf *b, const struct source *s);
 /* Published results, named as the other tasks they are, and the limits. */

@@ -53,7 +53,7 @@ static bool field_number(const struct csv *t, size_t row, const char *column, do
     char *end;
     double v = strtod(text, &end);
 
-    if (*end)
+    if (*end || (end != text && !isfinite(v)))
         return err_set(err, ERR_FORMAT, "line %zu: %s: '%.40s' is no number", t->row[row].line, column, text);
     *out = end == text ? NAN : v;
     return true;
@@ -100,6 +100,7 @@ static bool read_evaluation(struct source *s, struct err *err)
 {
     char *result = file_join(s->folder, "evaluation/result.json");
     char *predictions = file_join(s->folder, "evaluation/predictions.csv");
+    char *regions = file_join(s->folder, "evaluation/regions.csv");
     bool ok = true;
 
     if (file_exists(result)) {
@@ -112,8 +113,11 @@ static bool read_evaluation(struct source *s, struct err *err)
         if (ok && !read_predictions(s, err))
             ok = err_at(err, "%s", predictions);
     }
+    if (ok && s->result && !s->crops && file_exists(regions))
+        ok = csv_read(&s->regions, regions, err);
     free(result);
     free(predictions);
+    free(regions);
     return ok;
 }
 
@@ -155,6 +159,7 @@ void source_release(struct source *s)
     json_decref(s->result);
     json_decref(s->opinions);
     csv_release(&s->table);
+    csv_release(&s->regions);
     free(s->prediction);
     history_release(&s->history);
     *s = (struct source){0};

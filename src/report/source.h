@@ -25,6 +25,7 @@ struct source {
     bool crops;                    /* the result is of a classifier's crops, not of images */
     struct csv table;              /* evaluation/predictions.csv; empty when not evaluated */
     struct prediction *prediction; /* [table.count] */
+    struct csv regions;            /* evaluation/regions.csv; empty where there is none */
     struct history history;
 };
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -365,8 +366,30 @@ static json_t *data_json(const struct folder *f, const struct train_job *job, co
     return json;
 }
 
+/* How many crops of either part are malignant: what every accuracy of the run has to be held against. */
+static void tell_classes(json_t *data, const struct split *split, const struct folder_plan *plan)
+{
+    size_t malignant[2] = {0, 0};
+
+    for (size_t i = 0; i < plan->crops->count; i++) {
+        const struct crop *c = &plan->crops->crop[i];
+        const enum data_part part = split->part[c->image];
+        if (c->label == LABEL_MALIGNANT && (part == PART_TRAIN || part == PART_VALIDATION))
+            malignant[part == PART_VALIDATION]++;
+    }
+    json_object_set_new(data, "train_malignant", json_integer((json_int_t)malignant[0]));
+    json_object_set_new(data, "validation_malignant", json_integer((json_int_t)malignant[1]));
+    if (plan->validation > 0) {
+        const double share = (double)malignant[1] / (double)plan->validation;
+        log_info(
+            "always answering %s would be right for %.3f of the %zu validation crops: the accuracy to beat",
+            share > .5 ? "malignant" : "benign", fmax(share, 1 - share), plan->validation);
+    }
+}
+
 /* The network's options, and what of the data set could not be judged. */
-static void tell_classifier(json_t *json, const struct train_job *job, const struct folder_plan *plan)
+static void tell_classifier(json_t *json, const struct folder *f, const struct train_job *job,
+                            const struct folder_plan *plan)
 {
     const struct model_told told = {
         job->model, {job->channels, job->prep.size, job->prep.size}, *plan->options};
@@ -377,6 +400,7 @@ static void tell_classifier(json_t *json, const struct train_job *job, const str
     json_object_set_new(data, "abnormalities_sha256", json_string(plan->crops->sha256));
     json_object_set_new(data, "normal", json_integer((json_int_t)plan->crops->normal));
     json_object_set_new(data, "without_crop", json_integer((json_int_t)plan->crops->missing));
+    tell_classes(data, &f->split, plan);
     json_decref(told_json);
 }
 
@@ -397,7 +421,7 @@ static json_t *run_json(const struct folder *f, const struct train_job *job, con
                   train_options_json(&job->options, job->task), "cases", cases);
     assert(json);
     if (plan->options)
-        tell_classifier(json, job, plan);
+        tell_classifier(json, f, job, plan);
     json_object_set_new(json, "state",
                         json_pack("{s:i, s:i, s:s, s:n, s:b, s:s, s:s}", "epochs_done", 0, "best_epoch", 0,
                                   "best_metric", plan->best_metric, "best_value", "finished", false,

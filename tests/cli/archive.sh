@@ -39,6 +39,7 @@ column plain/manifest.csv image_sha256 | sort >drawn
 column data/manifest.csv image_sha256 | sort >read
 equal "every image is one that was drawn" "$(comm -23 read drawn)" ""
 holds "audit.html" data/audit.html "not a medical device"
+valid data/audit.html
 
 # ---- a patient in train and in test ----
 cp -r data leaky

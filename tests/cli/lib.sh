@@ -49,6 +49,14 @@ must() {
     exit 1
 }
 
+# valid FILE: HTML Tidy, where it is installed, has nothing to say about the page.
+valid() {
+    command -v tidy >/dev/null || return 0
+    checks=$((checks + 1))
+    said=$(tidy -q -e "$1" 2>&1)
+    [ -z "$said" ] || fail "$1: tidy: $(echo "$said" | head -n 3)"
+}
+
 # column FILE NAME: a column of a CSV file whose fields hold no commas, without the header.
 column() {
     awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) k = i; next } { print $k }' "$1"

@@ -40,6 +40,7 @@ has_run() {
 page() {
     holds "$1" "$1" "not a medical device"
     check "$1 ends" grep -q '</html>' "$1"
+    valid "$1"
     equal "$1: what it would fetch" "$(grep -oE "(src|href|action)=[\"']?[^\"'> ]{0,24}|url\([^)]{0,24}|@import|https?://[^\"' <]{0,40}" "$1" |
         grep -vE "=[\"']?(data:|#)|url\([\"']?(data:|#)|http://www.w3.org/2000/svg" | head -3)" ""
 }
