@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "base/wilson.h"
 #include "train/features.h"
 #include "train/feed.h"
 #include "train/folder.h"
@@ -43,6 +44,7 @@ struct trainer {
     struct journal journal;
     struct validation validation;
     enum train_best best;
+    double majority;          /* the share of validation crops that one answer for all would get right */
     struct progress progress; /* over all steps still to do */
     size_t steps_done;
 };
@@ -185,6 +187,7 @@ static bool choose_best(struct trainer *t, struct err *err)
         malignant += item.malignant;
         regions += item.region && (item.malignant || t->job->task != RUN_BLACK_BOX);
     }
+    t->majority = (double)(2 * malignant > n ? malignant : n - malignant) / (double)n;
     if (wanted == (t->source.classes ? TRAIN_BEST_DICE : TRAIN_BEST_ACCURACY))
         return err_set(err, ERR_INPUT, "--best %s is not for %s", train_choice(&t->job->options, "best"),
                        run_task_name(t->job->task));
@@ -473,12 +476,16 @@ static double value_of(const struct train_metrics *m, enum train_best best)
 static void log_epoch(const struct trainer *t, const struct train_metrics *m, bool best)
 {
     const char *agreement = t->source.classes ? "accuracy" : "dice";
-    char own[32] = "", auc[32] = "";
+    char own[80] = "", auc[32] = "";
 
-    if (t->source.classes)
-        snprintf(own, sizeof own, "  val accuracy %.3f", m->val_agreement);
-    else if (isfinite(m->val_dice))
+    if (t->source.classes) {
+        double n = (double)t->source.n_validation;
+        struct wilson w = wilson_bounds(m->val_agreement * n, n);
+        snprintf(own, sizeof own, "  val accuracy %.3f [%.3f, %.3f], majority class %.3f", m->val_agreement,
+                 w.low, w.high, t->majority);
+    } else if (isfinite(m->val_dice)) {
         snprintf(own, sizeof own, "  val dice %.3f", m->val_dice);
+    }
     if (isfinite(m->val_auc))
         snprintf(auc, sizeof auc, "  auc %.3f", m->val_auc);
     log_info("epoch %d/%d  loss %.4f  %s %.3f  val loss %.4f%s%s  %.0f s%s", t->state.epochs_done,
