@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "eval/cam.h"
+#include "eval/overlay.h"
 #include "nn/exec.h"
 
 #include <math.h>
@@ -229,6 +230,25 @@ static void test_agreement_in_a_padded_square(void **state)
     assert_true(agreement(&cam, (struct image_box){8, 8, 9, 9}).hit);
 }
 
+/* A map that shows nothing is told, so that nobody looks for it in the picture. */
+static void test_what_is_said_of_a_map(void **state)
+{
+    (void)state;
+    const float some[4] = {0, 0, .1f, 0}, none[4] = {0};
+    const struct explain_region region = {.malignant = .25};
+    struct overlay_crop c = {
+        .region = &region, .cam = {some, 2, 2, NULL}, .band = {.4, .6}, .thresholds = "chosen"};
+
+    char *text = overlay_crop_text(&c);
+    assert_string_equal(text, "The classifier calls this crop malignant with probability 0.25; benign below "
+                              "0.4, malignant above 0.6 (chosen). Right: where that comes from (Grad-CAM).");
+    free(text);
+    c.cam.map = none;
+    text = overlay_crop_text(&c);
+    assert_non_null(strstr(text, "(chosen). No Grad-CAM: nothing in the crop speaks for malignant."));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_undo),
         cmocka_unit_test(test_agreement),
         cmocka_unit_test(test_agreement_in_a_padded_square),
+        cmocka_unit_test(test_what_is_said_of_a_map),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
