@@ -110,9 +110,10 @@ def read_crops(folder, size):
 def torch_epoch(net, head, velocity, images, labels, step):
     """Every image through the backbone, then the head's update; a fifth of the images is looked at only."""
     n = len(images) * 4 // 5
+    batch = min(BATCH, n)  # as clearmass has it where there are fewer
     order = torch.randperm(n)
-    for at in range(0, n - BATCH + 1, BATCH):
-        index = order[at : at + BATCH]
+    for at in range(0, n - batch + 1, batch):
+        index = order[at : at + batch]
         x = torch.cat([net(images[i]) for i in index.split(20)])
         loss = F.cross_entropy(x @ head[0] + head[1], labels[index])
         rate = RATE / (1 + DECAY * step)

@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "eval/cam.h"
+#include "eval/overlay.h"
 #include "nn/exec.h"
 
 #include <math.h>
@@ -98,10 +99,11 @@ static void test_map_against_backward(void **state)
     tail_make(&t);
     float *d_values = mem_new(t.g.n_values, sizeof *d_values);
     for (int class = 0; class < CLASSES; class ++) {
-        float one_hot[CLASSES] = {0};
-        one_hot[class] = 1;
+        float score[CLASSES]; /* the class's logit less the mean of the others' */
+        for (int c = 0; c < CLASSES; c++)
+            score[c] = c == class ? 1 : -1.f / (CLASSES - 1);
         logits_of(&t);
-        t.exec.backend->backward(t.exec.self, one_hot, d_values, d_input);
+        t.exec.backend->backward(t.exec.self, score, d_values, d_input);
         for (int i = 0; i < FEATURES * PLACES; i++)
             gradient[i] = d_input[i];
         sum += compare_maps(&t, class, gradient, 1e-7);
@@ -111,10 +113,16 @@ static void test_map_against_backward(void **state)
     tail_release(&t);
 }
 
+static double score_of(struct tail *t)
+{
+    const float *logit = logits_of(t);
+    return logit[1] - ((double)logit[0] + (double)logit[2]) / 2;
+}
+
 static void test_map_against_central_differences(void **state)
 {
     (void)state;
-    const float step = .5f; /* the logit is linear in the activation */
+    const float step = .5f; /* the score is linear in the activation */
     struct tail t;
     double gradient[FEATURES * PLACES];
 
@@ -122,14 +130,30 @@ static void test_map_against_central_differences(void **state)
     for (int i = 0; i < FEATURES * PLACES; i++) {
         const float kept = t.activation[i];
         t.activation[i] = kept + step;
-        const double up = logits_of(&t)[1];
+        const double up = score_of(&t);
         t.activation[i] = kept - step;
-        const double down = logits_of(&t)[1];
+        const double down = score_of(&t);
         t.activation[i] = kept;
         gradient[i] = (up - down) / (2 * (double)step);
     }
     assert_true(compare_maps(&t, 1, gradient, 1e-6) > .1);
     tail_release(&t);
+}
+
+/* Two heads of one softmax have one map: one whose logits for malignant are below 0 everywhere, too. */
+static void test_map_is_of_the_answer(void **state)
+{
+    (void)state;
+    const float activation[4] = {1, 0, 2, 5} /* [2 features, 2 places] */, bias[2] = {0, 0};
+    const float plain[4] = {0, 0, 3, -1}, lowered[4] = {-40, -20, -37, -21};
+    float map[2], same[2];
+
+    cam_map(map, &(struct cam_head){plain, bias, 2, 2}, 1, activation, 2);
+    cam_map(same, &(struct cam_head){lowered, bias, 2, 2}, 1, activation, 2);
+    near(map[0], .5, 1e-7); /* (3 * 1 - 1 * 2) / 2 */
+    near(map[1], 0, 0);     /* 3 * 0 - 1 * 5 is below 0 */
+    near(same[0], .5, 1e-7);
+    near(same[1], 0, 0);
 }
 
 static void test_logits_and_shares(void **state)
@@ -229,15 +253,36 @@ static void test_agreement_in_a_padded_square(void **state)
     assert_true(agreement(&cam, (struct image_box){8, 8, 9, 9}).hit);
 }
 
+/* A map that shows nothing is told, so that nobody looks for it in the picture. */
+static void test_what_is_said_of_a_map(void **state)
+{
+    (void)state;
+    const float some[4] = {0, 0, .1f, 0}, none[4] = {0};
+    const struct explain_region region = {.malignant = .25};
+    struct overlay_crop c = {
+        .region = &region, .cam = {some, 2, 2, NULL}, .band = {.4, .6}, .thresholds = "chosen"};
+
+    char *text = overlay_crop_text(&c);
+    assert_string_equal(text, "The classifier calls this crop malignant with probability 0.25; benign below "
+                              "0.4, malignant above 0.6 (chosen). Right: where that comes from (Grad-CAM).");
+    free(text);
+    c.cam.map = none;
+    text = overlay_crop_text(&c);
+    assert_non_null(strstr(text, "(chosen). No Grad-CAM: nothing in the crop speaks for malignant."));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_map_against_backward),
         cmocka_unit_test(test_map_against_central_differences),
+        cmocka_unit_test(test_map_is_of_the_answer),
         cmocka_unit_test(test_logits_and_shares),
         cmocka_unit_test(test_undo),
         cmocka_unit_test(test_agreement),
         cmocka_unit_test(test_agreement_in_a_padded_square),
+        cmocka_unit_test(test_what_is_said_of_a_map),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,13 +155,13 @@ static void test_decisions_on_validation(void **state)
     expect_text(r, "decisions.1.chosen_on", "validation");
     assert_true(json_is_true(at(r, "decisions.1.chosen_on_same_images")));
     expect(r, "decisions.1.wanted_sensitivity", .9, 0);
-    expect(r, "decisions.1.low", 30, 1e-4);
-    expect(r, "decisions.1.high", 40, 1e-4);
+    expect(r, "decisions.1.low", 30, 1e-3);
+    expect(r, "decisions.1.high", 40, 1e-3);
     expect(r, "decisions.1.three_way.0.0", 2, 0);
     expect(r, "decisions.1.three_way.0.1", 1, 0);
     expect(r, "decisions.1.uncertain.value", .4, 1e-15);
     expect_text(r, "answers_by", "chosen");
-    expect(kept, "low", 30, 1e-4);
+    expect(kept, "low", 30, 1e-3);
     expect(kept, "images", 5, 0);
     json_decref(kept);
 }
@@ -246,7 +246,7 @@ static void test_looks_at_the_test_part_are_counted(void **state)
         expect(r, "data.patients", 1, 0);
         expect(r, "data.test_evaluations", look, 0);
         /* thresholds come from validation and are not chosen anew */
-        expect(r, "decisions.1.low", 30, 1e-4);
+        expect(r, "decisions.1.low", 30, 1e-3);
         assert_true(json_is_false(at(r, "decisions.1.chosen_on_same_images")));
         expect(r, "decisions.1.confusion.1.1", 1, 0);
         json_decref(r);

@@ -43,6 +43,7 @@ static const char PREDICTIONS[] =
     "id,patient,label,part,score,answer,cam_hit,cam_energy,region_share,cam,roi,crop\n"
     "right,p1,malignant,validation,.97,malignant,1,.81,.52,cam/right.png,roi/right.png,crop/right.tif\n"
     "missed,p2,malignant,validation,.02,benign,0,.13,.51,cam/missed.png,roi/missed.png,crop/missed.tif\n"
+    "silent,p4,malignant,validation,.03,benign,,,,cam/silent.png,roi/silent.png,crop/silent.tif\n"
     "hostile,p3,benign,validation,.96,malignant,,,,../../x.png,,../../../etc/passwd\n";
 
 static const char OPINIONS[] =
@@ -119,6 +120,9 @@ static void test_a_classifier(void **state)
                                         "the crop; strongest place inside it",
                                         "Missed: malignant, called benign",
                                         "strongest place <b>outside</b> it",
+                                        "malignant with probability 0.03<br>No Grad-CAM: nothing in the "
+                                        "crop speaks for malignant</figcaption>",
+                                        "malignant with probability 0.96</figcaption>",
                                         "The image was not found."};
     const char *run = in(*state, "run"), *data = in(*state, "data");
 

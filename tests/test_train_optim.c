@@ -177,6 +177,40 @@ static void test_sgd_to_the_last_digit(void **state)
     }
 }
 
+/* Keras' defaults, gradients 1, -2, .5, 4, -.25 and the same times 2^-23, about as large as epsilon, without
+ * and with a decay of .5: what tools/golden_adam.py computes with 60 digits, rounded as it is stored. */
+static void test_adam_to_the_last_digit(void **state)
+{
+    enum { STEPS = 5 };
+    static const float GRADIENT[STEPS] = {1, -2, .5f, 4, -.25f};
+    static const float EXPECTED[2][2][STEPS] = {
+        {{0.999000013f, 0.999366105f, 0.999502778f, 0.999054015f, 0.998704791f},
+         {0.999963701f, 0.999992132f, 1.00000298f, 0.999936581f, 0.999884844f}},
+        {{0.999000013f, 0.999244094f, 0.99931246f, 0.999132931f, 0.999016523f},
+         {0.999963701f, 0.999982655f, 0.999988079f, 0.999961495f, 0.99994427f}}};
+
+    (void)state;
+    for (int decay = 0; decay < 2; decay++) {
+        struct nn_graph g = NN_GRAPH_INIT;
+        build(&g, false);
+        struct optim o = {.kind = OPTIM_ADAM, .learning_rate = .001, .decay = .5 * decay, .graph = &g};
+        float *p = mem_new(g.n_values, sizeof *p), *grad = mem_new(g.n_values, sizeof *grad);
+        optim_init(&o);
+        p[0] = p[1] = 1;
+        for (int step = 0; step < STEPS; step++) {
+            grad[0] = GRADIENT[step];
+            grad[1] = GRADIENT[step] / 8388608;
+            optim_step(&o, p, grad);
+            for (int i = 0; i < 2; i++)
+                assert_true(p[i] == EXPECTED[decay][i][step]);
+        }
+        optim_release(&o);
+        nn_graph_release(&g);
+        free(p);
+        free(grad);
+    }
+}
+
 /* A part of the network with a tenth of the rate moves as with that rate alone. */
 static void test_a_rate_of_its_own_for_a_part(void **state)
 {
@@ -247,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_first_adam_step_by_hand),
         cmocka_unit_test(test_sgd_to_the_last_digit),
+        cmocka_unit_test(test_adam_to_the_last_digit),
         cmocka_unit_test(test_a_rate_of_its_own_for_a_part),
         cmocka_unit_test(test_leaves_statistics_and_frozen_layers_alone),
         cmocka_unit_test(test_threads_do_not_matter),

@@ -1,10 +1,12 @@
 #include "eval/cam.h"
 
+#include "base/mem.h"
 #include "image/tone.h"
 #include "image/warp.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 
 void cam_logits(double *logit, const struct cam_head *head, const float *activation, size_t places)
 {
@@ -32,16 +34,31 @@ void cam_softmax(double *share, const double *logit, int n)
         share[i] /= sum;
 }
 
+/* What feature k speaks for the class, and not for the others as well. */
+static double contrast(const struct cam_head *head, int class, int k)
+{
+    const float *weight = head->kernel + k;
+    double others = 0;
+
+    for (int c = 0; c < head->classes; c++)
+        others += c == class ? 0 : weight[(size_t)c * (size_t)head->features];
+    return weight[(size_t) class * (size_t)head->features] - others / (head->classes - 1);
+}
+
 void cam_map(float *map, const struct cam_head *head, int class, const float *activation, size_t places)
 {
-    const float *weight = head->kernel + (size_t) class * (size_t)head->features;
+    double *weight = mem_new((size_t)head->features, sizeof *weight);
 
+    assert(head->classes >= 2);
+    for (int k = 0; k < head->features; k++)
+        weight[k] = contrast(head, class, k);
     for (size_t i = 0; i < places; i++) {
         double sum = 0;
         for (int k = 0; k < head->features; k++)
-            sum += (double)weight[k] * activation[(size_t)k * places + i];
+            sum += weight[k] * activation[(size_t)k * places + i];
         map[i] = (float)fmax(0, sum / (double)places);
     }
+    free(weight);
 }
 
 bool cam_undo(struct image *out, const struct cam *cam, struct err *err)

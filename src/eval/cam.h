@@ -3,13 +3,18 @@
  *
  * Grad-CAM (Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra 2017, DOI 10.1109/ICCV.2017.74) weighs the
  * channels A_k of the last convolutional activation [features, h, w] by the mean over all places of the
- * gradient of a class's logit y_c (before the softmax), and keeps what is positive of the sum:
+ * gradient of a class's score s_c, and keeps what is positive of the sum:
  *
- *     alpha_k = 1/(h w) sum_ij dy_c/dA_kij        map = max(0, sum_k alpha_k A_k)
+ *     alpha_k = 1/(h w) sum_ij ds_c/dA_kij        map = max(0, sum_k alpha_k A_k)
+ *
+ * The score is the class's logit less the mean of the others', of two classes the log odds: a softmax stays
+ * as it is when every logit changes by the same, so a logit alone says nothing of the answer, and can be
+ * below 0 at every place of a crop that is called by its class.
  *
  * Where global average pooling and one dense layer follow, y_c = b_c + sum_k W_ck 1/(h w) sum_ij A_kij, the
- * gradient is W_ck / (h w) at every place, and so is its mean: no backward pass is needed and nothing is
- * approximated. The map's sum plus that of the negative part is then y_c - b_c. */
+ * gradient is (W_ck - mean of the others') / (h w) at every place, and so is its mean: no backward pass is
+ * needed and nothing is approximated. The map's sum plus that of the negative part is then s_c less what the
+ * biases give. */
 #ifndef CLEARMASS_EVAL_CAM_H
 #define CLEARMASS_EVAL_CAM_H
 
@@ -26,7 +31,7 @@ struct cam_head {
 void cam_logits(double *logit, const struct cam_head *head, const float *activation, size_t places);
 /* logit[n] -> share[n], which add to 1. */
 void cam_softmax(double *share, const double *logit, int n);
-/* activation [features, places] -> map[places], 0 or above, for that class. */
+/* activation [features, places] -> map[places], 0 or above, for that class of at least two. */
 void cam_map(float *map, const struct cam_head *head, int class, const float *activation, size_t places);
 
 /* A map over the whole square of a plan; borrowed. */

@@ -96,7 +96,7 @@ bool guarantee_choose(struct guarantee *out, const struct guarantee_cases *cases
         !side_allows(&g.benign, n_benign, wish, "an image that is not malignant", err))
         goto out;
     g.band = (struct band){malignant[g.malignant.allowed], benign[n_benign - 1 - g.benign.allowed]};
-    band_uncross(&g.band);
+    band_settle(&g.band);
     g.malignant.wrong = count_wrong(malignant, n_malignant, g.band, true);
     g.benign.wrong = count_wrong(benign, n_benign, g.band, false);
     *out = g;

@@ -58,7 +58,7 @@ size_t guarantee_needs(struct guarantee_wish wish);
 bool guarantee_allows(size_t *allowed, size_t n, struct guarantee_wish wish);
 
 /* Fails on a wish outside its range and where a class has too few patients; the message says how many are
- * there and how many are needed. Where the two thresholds cross, both become their middle, which keeps both
+ * there and how many are needed. The thresholds are settled (band_settle, referral.h), which keeps both
  * promises. */
 bool guarantee_choose(struct guarantee *out, const struct guarantee_cases *cases, struct guarantee_wish wish,
                       struct err *err);

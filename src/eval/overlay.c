@@ -185,15 +185,29 @@ static bool crop_views(struct image view[2], const struct overlay_crop *from, in
     return ok;
 }
 
+static bool is_dark(const struct cam *cam)
+{
+    for (int i = 0; i < cam->h * cam->w; i++)
+        if (cam->map[i] > 0)
+            return false;
+    return true;
+}
+
+char *overlay_crop_text(const struct overlay_crop *from)
+{
+    return mem_printf("The classifier calls this crop malignant with probability %.3g; benign below %.3g, "
+                      "malignant above %.3g (%s). %s",
+                      from->region->malignant, from->band.low, from->band.high, from->thresholds,
+                      is_dark(&from->cam) ? "No Grad-CAM: nothing in the crop speaks for malignant."
+                                          : "Right: where that comes from (Grad-CAM).");
+}
+
 bool overlay_draw_crop(struct image *out, const struct overlay_crop *from, struct err *err)
 {
     struct image view[2] = {IMAGE_INIT, IMAGE_INIT}, canvas = IMAGE_INIT;
     struct strip strip;
     char *head = mem_printf("Box %d: %s", from->number, answer_name(from->region->answer));
-    char *body =
-        mem_printf("The classifier calls this crop malignant with probability %.3g; benign below %.3g, "
-                   "malignant above %.3g (%s). Right: where that comes from (Grad-CAM).",
-                   from->region->malignant, from->band.low, from->band.high, from->thresholds);
+    char *body = overlay_crop_text(from);
     bool ok = false;
 
     strip_make(&strip, head, body, 2 * CROP_SIDE + GAP);

@@ -34,5 +34,7 @@ struct overlay_crop {
 /* The crop, beside it the crop under the heat of its Grad-CAM (full strength at the map's own peak), and
  * below them a strip with the box's number, the answer and the probability. U8 RGB. ERR_LIMIT only. */
 bool overlay_draw_crop(struct image *out, const struct overlay_crop *from, struct err *err);
+/* The strip's text: the probability, the thresholds, and what the right picture shows. free() it. */
+char *overlay_crop_text(const struct overlay_crop *from);
 
 #endif

@@ -53,7 +53,7 @@ size_t predictor_pixels(const struct predictor *p);
 bool predictor_run(struct predictor *p, const uint16_t *squares, size_t n, float *maps, struct err *err);
 
 /* The same by a classifier (asserted): malignant[n], the probability of that class by the softmax, and
- * cams [n, output.h, output.w], the Grad-CAM of its logit. */
+ * cams [n, output.h, output.w], the Grad-CAM of malignant (cam.h). */
 bool predictor_judge(struct predictor *p, const uint16_t *squares, size_t n, double *malignant, float *cams,
                      struct err *err);
 

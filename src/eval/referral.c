@@ -37,10 +37,14 @@ static double middle(double a, double b)
     return a > 0 ? fmin(b, fmax(a, sqrt(a) * sqrt(b))) : a + (b - a) / 2;
 }
 
-void band_uncross(struct band *b)
+void band_settle(struct band *b)
 {
-    if (b->low > b->high)
+    if (b->low > b->high) {
         b->low = b->high = middle(b->high, b->low);
+        return;
+    }
+    b->low -= BAND_ROUNDING * fabs(b->low);
+    b->high += BAND_ROUNDING * fabs(b->high);
 }
 
 bool referral_choose(struct band *out, const struct referral_cases *cases, struct referral_wish wish,
@@ -65,7 +69,7 @@ bool referral_choose(struct band *out, const struct referral_cases *cases, struc
     const size_t miss_benign = may_miss(wish.specificity, n_benign);
     struct band b = {malignant[miss_malignant < n_malignant ? miss_malignant : n_malignant - 1],
                      benign[miss_benign < n_benign ? n_benign - 1 - miss_benign : 0]};
-    band_uncross(&b);
+    band_settle(&b);
     *out = b;
     ok = true;
 out:

@@ -106,6 +106,8 @@ static void caption_of_crop(struct buf *b, const struct prediction *p)
         buf_adds(b, ", which is ");
         html_percent(b, p->region_share);
         buf_addf(b, " of the crop; strongest place %s it", p->cam_hit > 0 ? "inside" : "<b>outside</b>");
+    } else if (*p->roi) { /* the lesion's place is known, so it is the map that is missing */
+        buf_adds(b, "<br>No Grad-CAM: nothing in the crop speaks for malignant");
     }
 }
 
