@@ -65,8 +65,8 @@ const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT] = {
     {FLAG_OPTION("flip-vertical", flip_vertical), DATA, false, "mirror top and bottom at random"},
     {REAL_OPTION("shift", shift, 0, 0.9), DATA, false, "move by up to this share of the side, both axes"},
     {REAL_OPTION("rotate", rotate, 0, 180), DATA, false, "turn by up to so many degrees"},
-    {REAL_OPTION("zoom", zoom, 0, 0.9), DATA, false, "scale by 1 - Z to 1 + Z"},
-    {REAL_OPTION("brightness", brightness, 0, 0.9), DATA, false, "multiply grey values by 1 - B to 1 + B"},
+    {REAL_OPTION("zoom", zoom, 0, 0.9), DATA, false, "scale by 1 - X to 1 + X"},
+    {REAL_OPTION("brightness", brightness, 0, 0.9), DATA, false, "multiply grey values by 1 - X to 1 + X"},
     {CHOICE_OPTION("fill", fill, FILLS), DATA, false, "what a moved image shows beyond its border"},
     {REAL_OPTION("validation", validation, 0.01, 0.9), DATA, false,
      "share of images, by whole patients, kept for validation"},
@@ -94,7 +94,7 @@ const struct train_option TRAIN_OPTIONS[TRAIN_OPTION_COUNT] = {
     {CHOICE_OPTION("class-weights", class_weights, CLASS_WEIGHTS), CLASS, false,
      "balanced: both classes weigh the same in the training loss, however many crops they have"},
     {REAL_OPTION("label-smoothing", label_smoothing, 0, 0.5), CLASS, false,
-     "the truth is 1 - S/2 and S/2 instead of 1 and 0 in training"},
+     "the truth is 1 - X/2 and X/2 instead of 1 and 0 in training"},
     {FLAG_OPTION("cache", cache), CLASS, false,
      "compute the backbone's features once where every epoch would give the same: nothing but the head is "
      "trained, "
