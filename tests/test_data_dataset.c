@@ -3,7 +3,7 @@
 #include "base/csv.h"
 #include "base/json.h"
 #include "data/dataset.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "io/image_file.h"
 
 #include <signal.h>

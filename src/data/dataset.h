@@ -73,7 +73,7 @@ struct dataset;
 struct dataset *dataset_begin(const char *folder, const struct dataset_options *o, struct err *err);
 
 /* Writes the case's three images on the calling thread and notes its row; safe to call from several threads
- * at once (see data/parallel.h). Fails on an id that is used or malformed (ERR_INPUT), and when a file cannot
+ * at once (see base/parallel.h). Fails on an id that is used or malformed (ERR_INPUT), and when a file cannot
  * be written. */
 bool dataset_add(struct dataset *d, const struct dataset_case *c, struct err *err);
 /* True when an interrupted call wrote a case of this id and key (and options.resume is true): its row is

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "base/stop.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "io/dicom.h"
 #include "io/image_file.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 
 #include <math.h>
 #include <stdlib.h>
