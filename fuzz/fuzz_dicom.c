@@ -24,6 +24,19 @@ static void check_tone(const struct image *words, const struct dicom_info *info,
     image_release(&im);
 }
 
+/* What is found without being parsed must be what parsing gives. */
+static void check_found(const struct dicom_bytes *file, const struct image *words,
+                        const struct dicom_info *info)
+{
+    struct dicom_place place;
+    struct dicom_info found;
+
+    if (!dicom_find(&found, &place, file, 0))
+        return;
+    assert(words->data && !memcmp(&found, info, sizeof found) && place.bytes == image_bytes(words));
+    assert(!memcmp((const char *)file->data + place.begin, words->data, place.bytes));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     const struct dicom_bytes file = {bytes, n};
@@ -45,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         assert(!im.data);
         check_told(&err);
     }
+    check_found(&file, &im, &info);
     image_release(&im);
     return 0;
 }

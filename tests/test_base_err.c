@@ -30,6 +30,18 @@ static void err_collects_names(void **state)
     assert_int_equal(e.kind, ERR_FORMAT);
 }
 
+static void names_are_taken_off_again(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+
+    err_set(&e, ERR_FORMAT, "bad");
+    assert_string_equal(err_without(&e, "a"), "bad");
+    err_at(&e, "%s", "new\nline: a");
+    assert_string_equal(err_without(&e, "new\nline: a"), "bad");
+    assert_string_equal(err_without(&e, "other"), "new line: a: bad");
+}
+
 static void err_may_quote_itself_and_be_null(void **state)
 {
     (void)state;
@@ -193,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(err_collects_names),
+        cmocka_unit_test(names_are_taken_off_again),
         cmocka_unit_test(err_may_quote_itself_and_be_null),
         cmocka_unit_test(err_stays_one_line_that_fits),
         cmocka_unit_test(mem_is_aligned_and_zero),

@@ -286,6 +286,39 @@ static void sha256_known_answers(void **state)
     assert_string_equal(e.text, "a: No such file or directory");
 }
 
+/* Parts that begin and end anywhere among the pieces a file is read in. */
+static void a_part_comes_with_the_hash_of_the_whole(void **state)
+{
+    (void)state;
+    enum { N = 1000000 };
+    static const size_t PARTS[][2] = {{0, N}, {0, 0}, {N, 0}, {7, 1}, {262143, 2}, {300000, 600001}};
+    char *bytes = malloc(N), *part = malloc(N), text[FILE_SHA256_TEXT], want[FILE_SHA256_TEXT];
+    struct err e = ERR_INIT;
+
+    for (size_t i = 0; i < N; i++)
+        bytes[i] = (char)(i * 2654435761u >> 24);
+    file_sha256_bytes(bytes, N, want);
+    assert_true(file_write("a", bytes, N, &e));
+    for (size_t k = 0; k < 2 * sizeof PARTS / sizeof *PARTS; k++) {
+        const struct file_part p = {part, PARTS[k / 2][0], PARTS[k / 2][1]};
+        text[0] = '\0';
+        memset(part, 0, N);
+        assert_true(file_read_part(&p, "a", k % 2 ? text : NULL, &e));
+        assert_memory_equal(part, bytes + p.begin, p.bytes);
+        assert_string_equal(text, k % 2 ? want : "");
+    }
+    assert_false(file_read_part(&(struct file_part){part, 9, N}, "a", text, &e));
+    assert_int_equal(e.kind, ERR_FORMAT);
+    assert_string_equal(e.text, "a: ends after 1000000 bytes, 1000009 are wanted");
+    assert_false(file_read_part(&(struct file_part){part, 2 * N, 1}, "a", NULL, &e));
+    assert_int_equal(e.kind, ERR_FORMAT);
+    unlink("a");
+    assert_false(file_read_part(&(struct file_part){part, 0, 1}, "a", text, &e));
+    assert_string_equal(e.text, "a: No such file or directory");
+    free(bytes);
+    free(part);
+}
+
 /* RFC 1321, A.5 */
 static void md5_known_answers(void **state)
 {
@@ -371,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(folders_and_lists, setup, teardown),
         cmocka_unit_test(names),
         cmocka_unit_test_setup_teardown(sha256_known_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_part_comes_with_the_hash_of_the_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(md5_known_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(json_keeps_numbers_and_order, setup, teardown),
         cmocka_unit_test_setup_teardown(json_faults_name_path_and_line, setup, teardown),

@@ -2,8 +2,8 @@
 
 #include "base/csv.h"
 #include "base/json.h"
+#include "base/parallel.h"
 #include "data/dataset.h"
-#include "data/parallel.h"
 #include "io/image_file.h"
 
 #include <signal.h>
@@ -224,6 +224,56 @@ static void without_its_page_a_set_is_not_finished(void **state)
     assert_false(file_exists(in(folder, "manifest.csv")));
 }
 
+static void check_twin(const char *folder, const char *name, const char *sha256,
+                       const struct dataset_file *twin)
+{
+    char hash[FILE_SHA256_TEXT];
+    struct err err = ERR_INIT;
+
+    assert_string_not_equal(name, twin->path);
+    must(file_sha256(in(folder, name), hash, &err), err);
+    assert_string_equal(hash, sha256);
+    assert_string_equal(hash, twin->sha256);
+}
+
+/* A case whose mask and crop are written already, for its one region, says the same of them. */
+static void twins_serve_again(void **state)
+{
+    const char *folder = in(*state, "out");
+    struct dataset *d = begun(folder);
+    struct image im = flat(50, 40, IMAGE_U16, 7), mask = flat(50, 40, IMAGE_U8, 0), crop = IMAGE_INIT;
+    const struct image_box box = {10, 5, 30, 15};
+    struct dataset_file twin[2];
+    struct manifest m = MANIFEST_INIT;
+    struct err err = ERR_INIT;
+
+    paint(&mask, box, 255);
+    must(dataset_cut(d, &crop, &im, box, &err), err);
+    must(dataset_write_image(d, &twin[0], "roi", "c_1", &mask, &err), err);
+    must(dataset_write_image(d, &twin[1], "crop", "c_1", &crop, &err), err);
+    struct dataset_case c = {
+        .id = "c", .grey = &im, .mask = &mask, .mask_twin = &twin[0], .crop_twin = &twin[1]};
+    must(dataset_add(d, &c, &err), err);
+    char nothing[] = "roi/gone.tif";
+    const struct dataset_file gone = {nothing, ""};
+    c.id = "e";
+    c.mask_twin = &gone;
+    assert_false(dataset_add(d, &c, &err));
+    assert_non_null(strstr(err.text, "roi/gone.tif: No such file"));
+    must(dataset_finish(d, &err), err);
+    dataset_close(d);
+    must(manifest_read(&m, folder, &err), err);
+    assert_int_equal(m.count, 1);
+    check_twin(folder, "roi/c.tif", m.item[0].mask_sha256, &twin[0]);
+    check_twin(folder, "crop/c.tif", m.item[0].crop_sha256, &twin[1]);
+    manifest_release(&m);
+    for (int k = 0; k < 2; k++)
+        free(twin[k].path);
+    image_release(&im);
+    image_release(&mask);
+    image_release(&crop);
+}
+
 static void ids_are_checked(void **state)
 {
     struct image im = flat(3, 3, IMAGE_U16, 0);
@@ -278,6 +328,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unfinished_folder_is_begun_again, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(half_written_files_are_no_hindrance, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(without_its_page_a_set_is_not_finished, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(twins_serve_again, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(ids_are_checked, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_full_disk_is_told, make_folder, remove_folder),
     };

@@ -76,7 +76,7 @@ static void check_pixels(const struct golden *g, const char *path, int frame)
     struct image im = IMAGE_INIT;
     struct err err = ERR_INIT;
 
-    if (!dicom_read(&im, &info, path, &(struct dicom_options){frame, DICOM_RAW}, &err))
+    if (!dicom_read(&im, &info, path, &(struct dicom_options){.frame = frame, .tone = DICOM_RAW}, &err))
         fail_msg("%s", err.text);
     assert_int_equal(im.width, number_at(g, "width"));
     assert_int_equal(im.height, number_at(g, "height"));
@@ -98,7 +98,7 @@ static void check_display(const struct golden *g, const char *path, int frame)
 
     if (!*at)
         return;
-    if (!dicom_read(&im, NULL, path, &(struct dicom_options){frame, DICOM_DISPLAY}, &err))
+    if (!dicom_read(&im, NULL, path, &(struct dicom_options){.frame = frame, .tone = DICOM_DISPLAY}, &err))
         fail_msg("%s", err.text);
     assert_int_equal(im.type, IMAGE_U8);
     for (size_t i = 0; i < 16; i++, at = end) {
@@ -196,7 +196,7 @@ static void genuine_crops(void **state)
         char *path = file_join(DATA, CASES[i].path);
         struct dicom_info info;
         struct image raw = IMAGE_INIT, grey = IMAGE_INIT;
-        assert_true(dicom_read(&raw, &info, path, &(struct dicom_options){0, DICOM_RAW}, NULL));
+        assert_true(dicom_read(&raw, &info, path, &(struct dicom_options){.tone = DICOM_RAW}, NULL));
         assert_string_equal(info.patient_id, CASES[i].patient);
         assert_string_equal(info.patient_orientation, CASES[i].orientation);
         assert_string_equal(info.laterality, "L");
@@ -249,7 +249,7 @@ static void read_tone(struct image *im, const char *path, int frame, enum dicom_
 {
     struct err err = ERR_INIT;
 
-    if (!dicom_read(im, NULL, path, &(struct dicom_options){frame, tone}, &err))
+    if (!dicom_read(im, NULL, path, &(struct dicom_options){.frame = frame, .tone = tone}, &err))
         fail_msg("%s", err.text);
 }
 
@@ -557,7 +557,7 @@ static void cut_copies(void **state)
             const size_t n = k < 5 ? whole.len - 1 - k * k * 7 : whole.len * (k - 5) / (CUTS - 5);
             struct err err = ERR_INIT;
             assert_true(file_write(path_of("cut"), whole.data, n, NULL));
-            if (dicom_read(&im, NULL, path_of("cut"), &(struct dicom_options){0, DICOM_RAW}, &err))
+            if (dicom_read(&im, NULL, path_of("cut"), &(struct dicom_options){.tone = DICOM_RAW}, &err))
                 help_same(&im, &good); /* what is cut off comes after the pixels */
             else if (!strstr(err.text, "/cut: ") || strstr(err.text, "crash") || strchr(err.text, '\n'))
                 fail_msg("%s of %zu bytes: %s", NAMES[i], n, err.text);
@@ -640,6 +640,117 @@ static void parsed_here(void **state)
     }
     image_release(&im);
     csv_release(&table);
+}
+
+/* What is found without being parsed is what parsing gives. True when it was found. */
+static bool found_as_parsed(const void *data, size_t n)
+{
+    const struct dicom_bytes file = {data, n};
+    struct dicom_info found, parsed;
+    struct dicom_place place;
+    struct image im = IMAGE_INIT;
+
+    if (!dicom_find(&found, &place, &file, 0))
+        return false;
+    assert_true(dicom_parse(&parsed, &im, &file, 0, NULL));
+    assert_memory_equal(&found, &parsed, sizeof found);
+    assert_int_equal(place.bytes, image_bytes(&im));
+    assert_true(place.begin <= n && place.bytes <= n - place.begin);
+    assert_memory_equal((const char *)data + place.begin, im.data, place.bytes);
+    image_release(&im);
+    return true;
+}
+
+/* Copies with bits changed in the header: now and then one is found all the same. */
+static void find_in_changed_copies(const struct buf *whole, size_t header)
+{
+    uint32_t v = 1;
+
+    for (int k = 0; k < 300; k++) {
+        v = v * 1664525 + 1013904223;
+        char *at = whole->data + 132 + (v >> 8) % (header - 132), kept = *at;
+        *at ^= (char)(1 << (v >> 29));
+        found_as_parsed(whole->data, whole->len);
+        *at = kept;
+    }
+}
+
+static void words_that_lie_open_are_found(void **state)
+{
+    static const struct make_layout L = GREY(3, 1, 16, 16, 15, 0), TWO = GREY(2, 1, 8, 8, 7, 0, .frames = 2);
+    static const char *const OPEN[] = {MAKE_IMPLICIT, MAKE_EXPLICIT};
+    struct dicom_place place;
+    struct dicom_info info;
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        struct make m = make_begin(OPEN[k]);
+        make_header(&m, &L);
+        const size_t header = m.b.len;
+        make_pixels(&m, &L, (uint16_t[]){1, 2, 3}, 3);
+        assert_true(found_as_parsed(m.b.data, m.b.len));
+        for (size_t n = 0; n < m.b.len; n++)
+            assert_false(found_as_parsed(m.b.data, n));
+        find_in_changed_copies(&m.b, header);
+        buf_add(&m.b, "\xfc\xff\xfc\xff\0\0\0\0\0\0\0\0", 12);
+        assert_false(found_as_parsed(m.b.data, m.b.len));
+        buf_release(&m.b);
+    }
+    struct make m = make_begin(MAKE_EXPLICIT);
+    make_header(&m, &TWO);
+    make_pixels(&m, &TWO, (uint16_t[]){5, 6, 7, 8}, 4);
+    assert_true(dicom_find(&info, &place, &(struct dicom_bytes){m.b.data, m.b.len}, 1));
+    assert_int_equal(place.bytes, 2);
+    assert_memory_equal(m.b.data + place.begin, "\7\10", 2);
+    assert_false(dicom_find(&info, &place, &(struct dicom_bytes){m.b.data, m.b.len}, 2));
+    buf_release(&m.b);
+}
+
+/* The archive's own files are of the kind that is found, big-endian and coded ones are not. */
+static void genuine_words_are_found(void **state)
+{
+    struct csv table = CSV_INIT;
+    size_t found = 0;
+
+    (void)state;
+    if (!file_is_folder(DATA))
+        skip();
+    assert_true(csv_read(&table, TESTS_DIR "/golden/dicom.csv", NULL));
+    for (size_t i = 0; i < table.count; i++) {
+        const struct golden g = {&table, i};
+        char *path = file_join(DATA, text_at(&g, "path"));
+        const bool archive = !strncmp(text_at(&g, "path"), "cbis-ddsm/", 10);
+        struct buf b = BUF_INIT;
+        assert_true(file_read(&b, path, 0, NULL));
+        const bool is = found_as_parsed(b.data, b.len);
+        found += is;
+        assert_true(is || !archive);
+        assert_true(!is || !strcmp(text_at(&g, "syntax"), "1.2.840.10008.1.2") ||
+                    !strcmp(text_at(&g, "syntax"), "1.2.840.10008.1.2.1"));
+        buf_release(&b);
+        free(path);
+    }
+    assert_true(found >= 2);
+    csv_release(&table);
+}
+
+/* Whichever way the words come. */
+static void hashes_come_with_the_words(void **state)
+{
+    static const struct make_layout PLAIN = GREY(2, 1, 16, 16, 15, 0), TWELVE = GREY(2, 1, 16, 12, 11, 0);
+    const struct make_layout *layouts[] = {&PLAIN, &TWELVE};
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        const char *path = store_image(MAKE_IMPLICIT, layouts[k], (uint16_t[]){1, 4095}, 2);
+        struct image im = IMAGE_INIT;
+        char hash[FILE_SHA256_TEXT] = "", want[FILE_SHA256_TEXT];
+        assert_true(dicom_read(&im, NULL, path, &(struct dicom_options){.sha256 = hash}, NULL));
+        assert_true(file_sha256(path, want, NULL));
+        assert_string_equal(hash, want);
+        assert_int_equal(image_u16(&im)[1], k ? 65535 : 4095);
+        image_release(&im);
+    }
 }
 
 static void as_one_of_the_formats(void **state)
@@ -739,6 +850,9 @@ int main(void)
         cmocka_unit_test(cut_copies),
         cmocka_unit_test(changed_copies),
         cmocka_unit_test(parsed_here),
+        cmocka_unit_test(words_that_lie_open_are_found),
+        cmocka_unit_test(genuine_words_are_found),
+        cmocka_unit_test(hashes_come_with_the_words),
         cmocka_unit_test(as_one_of_the_formats),
         cmocka_unit_test(with_a_tiff_header_before),
         cmocka_unit_test(workers_end),

@@ -58,7 +58,7 @@ static void reads_back(const struct image *im, const struct dicom_info *info)
     struct err err = ERR_INIT;
 
     must_write(path, im, info);
-    if (!dicom_read(&back, &got, path, &(struct dicom_options){0, DICOM_RAW}, &err))
+    if (!dicom_read(&back, &got, path, &(struct dicom_options){.tone = DICOM_RAW}, &err))
         fail_msg("%s: %s", info->transfer_syntax, err.text);
     help_same(&back, im);
     image_release(&back);

@@ -57,3 +57,12 @@ bool err_at(struct err *err, const char *fmt, ...)
     memcpy(err->text, both, sizeof err->text);
     return false;
 }
+
+const char *err_without(const struct err *err, const char *name)
+{
+    struct err bare = ERR_INIT;
+
+    err_at(&bare, "%s", name); /* tidied alike: "name: " */
+    const size_t n = strlen(bare.text);
+    return strncmp(err->text, bare.text, n) == 0 ? err->text + n : err->text;
+}

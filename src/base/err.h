@@ -38,4 +38,7 @@ bool err_errno(struct err *err);
 /* Puts "name: " in front of the text already recorded, unless it begins so. Always returns false. */
 bool err_at(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The text without the name err_at has put in front: borrowed from err. */
+const char *err_without(const struct err *err, const char *name);
+
 #endif

@@ -259,22 +259,88 @@ static bool piece_hash(void *context, const void *bytes, size_t n)
     return EVP_DigestUpdate(context, bytes, n) == 1;
 }
 
-/* text has room for the digits of this kind of hash and a NUL. */
-static bool hash_file(const char *path, const EVP_MD *kind, char *text, struct err *err)
+static EVP_MD_CTX *hash_begin(const EVP_MD *kind)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
 
     assert(context);
     int started = EVP_DigestInit_ex(context, kind, NULL);
     assert(started == 1);
     (void)started;
-    bool ok = each_piece(path, piece_hash, context, err);
-    if (ok && EVP_DigestFinal_ex(context, digest, &length) == 1)
+    return context;
+}
+
+/* text has room for the digits of this kind of hash and a NUL. */
+static void hash_end(EVP_MD_CTX *context, char *text)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length;
+
+    if (EVP_DigestFinal_ex(context, digest, &length) == 1)
         hexadecimal(digest, length, text);
+}
+
+static bool hash_file(const char *path, const EVP_MD *kind, char *text, struct err *err)
+{
+    EVP_MD_CTX *context = hash_begin(kind);
+    bool ok = each_piece(path, piece_hash, context, err);
+
+    if (ok)
+        hash_end(context, text);
     EVP_MD_CTX_free(context);
     return ok;
+}
+
+/* Where the bytes from at on go, and how many at most: into the part, or past it. */
+static void *part_place(const struct file_part *p, size_t at, void *past, size_t *most)
+{
+    const size_t end = p->begin + p->bytes;
+    const bool inside = at >= p->begin && at < end;
+    const size_t left = inside ? end - at : at < p->begin ? p->begin - at : COPY_BYTES;
+
+    *most = left < COPY_BYTES ? left : COPY_BYTES;
+    return inside ? (char *)p->to + (at - p->begin) : past;
+}
+
+/* Returns where it ended; hash may be NULL. */
+static size_t part_pass(const struct file_part *p, int fd, EVP_MD_CTX *hash, struct err *err)
+{
+    char *past = mem_new(COPY_BYTES, 1);
+    size_t at = hash ? 0 : p->begin, most;
+    ssize_t got = 1;
+
+    while (got > 0 && (hash || at < p->begin + p->bytes)) {
+        void *to = part_place(p, at, past, &most);
+        do
+            got = pread(fd, to, most, (off_t)at);
+        while (got < 0 && errno == EINTR);
+        if (got < 0)
+            err_errno(err);
+        if (got > 0 && hash)
+            piece_hash(hash, to, (size_t)got);
+        at += got > 0 ? (size_t)got : 0;
+    }
+    free(past);
+    return got < 0 ? SIZE_MAX : at;
+}
+
+bool file_read_part(const struct file_part *part, const char *path, char *sha256, struct err *err)
+{
+    EVP_MD_CTX *hash = sha256 ? hash_begin(EVP_sha256()) : NULL;
+    struct stat st;
+    const int fd = open_regular(path, &st, err);
+    const size_t end = fd < 0 ? SIZE_MAX : part_pass(part, fd, hash, err);
+    const bool whole = end != SIZE_MAX && end >= part->begin + part->bytes;
+
+    if (end != SIZE_MAX && !whole)
+        err_set(err, ERR_FORMAT, "ends after %lld bytes, %zu are wanted", (long long)st.st_size,
+                part->begin + part->bytes);
+    if (whole && hash)
+        hash_end(hash, sha256);
+    EVP_MD_CTX_free(hash);
+    if (fd >= 0)
+        close(fd);
+    return whole || err_at(err, "%s", path);
 }
 
 bool file_sha256(const char *path, char text[FILE_SHA256_TEXT], struct err *err)

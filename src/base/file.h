@@ -16,6 +16,15 @@ enum { FILE_SHA256_TEXT = 65, FILE_MD5_TEXT = 33 }; /* hexadecimal digits and a 
  * failure. */
 bool file_read(struct buf *out, const char *path, size_t limit, struct err *err);
 
+/* Reads bytes begin to begin + bytes of a regular file. sha256 may be NULL; else it becomes the hash of the
+ * whole file, taken while it passes, so that a file of which both are wanted is read once. A file that ends
+ * before is ERR_FORMAT. */
+struct file_part {
+    void *to; /* [bytes] */
+    size_t begin, bytes;
+};
+bool file_read_part(const struct file_part *part, const char *path, char *sha256, struct err *err);
+
 /* Writes a whole file: beside, fsync, rename. */
 bool file_write(const char *path, const void *bytes, size_t n, struct err *err);
 

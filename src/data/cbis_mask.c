@@ -23,9 +23,9 @@ enum { PIECE = 4096 };
         other = v[at];                                                                                       \
         while (at < n) {                                                                                     \
             const size_t end = n - at < PIECE ? n : at + PIECE;                                              \
-            unsigned third = 0;                                                                              \
+            type third = 0;                                                                                  \
             for (; at < end; at++)                                                                           \
-                third |= (unsigned)((v[at] != first) & (v[at] != other));                                    \
+                third |= (type)((v[at] != first) & (v[at] != other));                                        \
             if (third)                                                                                       \
                 return 3;                                                                                    \
         }                                                                                                    \
@@ -91,14 +91,20 @@ static bool narrow(struct image *mask, unsigned cut, struct err *err)
     return true;
 }
 
-/* Cuts a row in place; returns how many pixels are marked. */
+/* Cuts a row in place; returns how many pixels are marked, counted in bytes, as many as one holds at a time.
+ */
 static size_t cut_row(uint8_t *row, int width, uint8_t cut)
 {
-    unsigned marked = 0;
+    size_t marked = 0;
 
-    for (int x = 0; x < width; x++) {
-        row[x] = row[x] >= cut ? 255 : 0;
-        marked += row[x] & 1;
+    for (int x = 0; x < width;) {
+        const int end = width - x < UINT8_MAX ? width : x + UINT8_MAX;
+        uint8_t few = 0;
+        for (; x < end; x++) {
+            row[x] = row[x] >= cut ? 255 : 0;
+            few += row[x] & 1;
+        }
+        marked += few;
     }
     return marked;
 }

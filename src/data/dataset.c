@@ -349,8 +349,8 @@ static bool reserve_row(struct dataset *d, struct row *r, struct err *err)
     return !used;
 }
 
-/* Beside and renamed, but left to the system to bring to the disk: dataset_finish waits for all files at
- * once. */
+/* Beside and renamed. The system is told to begin bringing it to the disk, which the next files need not wait
+ * for: dataset_finish waits for all at once. */
 static bool write_lazily(const char *path, const struct buf *bytes, struct err *err)
 {
     struct file_out o = FILE_OUT_INIT;
@@ -362,6 +362,8 @@ static bool write_lazily(const char *path, const struct buf *bytes, struct err *
         ok = err_errno(err);
         err_at(err, "%s", to);
     }
+    if (ok)
+        sync_file_range(fileno(o.f), 0, 0, SYNC_FILE_RANGE_WRITE); /* no harm where it is not known */
     file_out_discard(&o); /* after the rename nothing of that name is left to remove */
     free(to);
     return ok;
@@ -388,12 +390,41 @@ bool dataset_write_image(const struct dataset *d, struct dataset_file *out, cons
     return ok;
 }
 
-static bool write_part(const struct dataset *d, const char *sub, const char *id, const struct image *im,
-                       char **name, char **sha256, struct err *err)
+/* Writes twin's bytes, which hold the same pixels, again under another name. */
+static bool write_again(const struct dataset *d, struct dataset_file *out, const char *sub, const char *name,
+                        const struct dataset_file *twin, struct err *err)
+{
+    struct dataset_file file = {.path = mem_printf("%s/%s.tif", sub, name)};
+    struct buf bytes = BUF_INIT;
+    char *from = file_join(d->folder, twin->path), *to = file_join(d->folder, file.path);
+    bool ok = file_read(&bytes, from, 0, err) && write_lazily(to, &bytes, err);
+
+    if (ok) {
+        memcpy(file.sha256, twin->sha256, sizeof file.sha256);
+        *out = file;
+    } else {
+        free(file.path);
+    }
+    buf_release(&bytes);
+    free(from);
+    free(to);
+    return ok;
+}
+
+/* What one of a case's three files is made from. */
+struct part {
+    const char *sub;
+    const struct image *image;
+    const struct dataset_file *twin; /* NULL: there is none */
+};
+
+static bool write_part(const struct dataset *d, const char *id, const struct part *p, char **name,
+                       char **sha256, struct err *err)
 {
     struct dataset_file file;
 
-    if (!dataset_write_image(d, &file, sub, id, im, err))
+    if (p->twin ? !write_again(d, &file, p->sub, id, p->twin, err)
+                : !dataset_write_image(d, &file, p->sub, id, p->image, err))
         return false;
     *name = file.path;
     *sha256 = mem_copy_string(file.sha256);
@@ -413,12 +444,13 @@ bool dataset_cut(const struct dataset *d, struct image *out, const struct image 
     return image_crop(out, grey, dataset_crop_box(box, d->margin, grey->width, grey->height), err);
 }
 
-static bool write_crop(const struct dataset *d, struct data_item *item, const struct image *grey,
+static bool write_crop(const struct dataset *d, struct data_item *item, const struct dataset_case *c,
                        struct image_box box, struct err *err)
 {
     struct image crop = IMAGE_INIT;
-    bool ok = dataset_cut(d, &crop, grey, box, err) &&
-              write_part(d, "crop", item->id, &crop, &item->crop, &item->crop_sha256, err);
+    bool ok = (c->crop_twin || dataset_cut(d, &crop, c->grey, box, err)) &&
+              write_part(d, item->id, &(struct part){"crop", &crop, c->crop_twin}, &item->crop,
+                         &item->crop_sha256, err);
 
     image_release(&crop);
     return ok;
@@ -427,14 +459,16 @@ static bool write_crop(const struct dataset *d, struct data_item *item, const st
 static bool write_images(struct dataset *d, struct data_item *item, const struct dataset_case *c,
                          struct err *err)
 {
-    struct image_box box;
+    struct image_box box = {0};
 
-    if (!write_part(d, "full", item->id, c->grey, &item->image, &item->image_sha256, err))
+    if (!write_part(d, item->id, &(struct part){"full", c->grey, NULL}, &item->image, &item->image_sha256,
+                    err))
         return false;
-    if (!c->mask || !image_box_of(&box, c->mask, 0))
+    if (!c->mask || (!c->crop_twin && !image_box_of(&box, c->mask, 0)))
         return true;
-    return write_part(d, "roi", item->id, c->mask, &item->mask, &item->mask_sha256, err) &&
-           write_crop(d, item, c->grey, box, err);
+    return write_part(d, item->id, &(struct part){"roi", c->mask, c->mask_twin}, &item->mask,
+                      &item->mask_sha256, err) &&
+           write_crop(d, item, c, box, err);
 }
 
 bool dataset_add(struct dataset *d, const struct dataset_case *c, struct err *err)

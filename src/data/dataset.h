@@ -38,6 +38,12 @@ struct dataset_source {
     char sha256[FILE_SHA256_TEXT];
 };
 
+/* A file of the data set. */
+struct dataset_file {
+    char *path; /* relative to the folder */
+    char sha256[FILE_SHA256_TEXT];
+};
+
 /* One image. Everything is borrowed for the call. Strings may be NULL where unknown; patient NULL means id.
  */
 struct dataset_case {
@@ -48,6 +54,9 @@ struct dataset_case {
     const struct image *grey; /* 1 channel, U16 (asserted) */
     const struct image
         *mask; /* 1 channel, U8, 0 or 255, the same size (asserted); NULL or all black: no region */
+    /* Files of dataset_write_image with the pixels of this very mask, which is not black, and of its crop:
+     * their bytes serve again. NULL for both where there are none. */
+    const struct dataset_file *mask_twin, *crop_twin;
     const struct dataset_source *source;
     size_t source_count;
     /* What follows lets an interrupted call go on. */
@@ -64,18 +73,14 @@ struct dataset;
 struct dataset *dataset_begin(const char *folder, const struct dataset_options *o, struct err *err);
 
 /* Writes the case's three images on the calling thread and notes its row; safe to call from several threads
- * at once (see data/parallel.h). Fails on an id that is used or malformed (ERR_INPUT), and when a file cannot
+ * at once (see base/parallel.h). Fails on an id that is used or malformed (ERR_INPUT), and when a file cannot
  * be written. */
 bool dataset_add(struct dataset *d, const struct dataset_case *c, struct err *err);
 /* True when an interrupted call wrote a case of this id and key (and options.resume is true): its row is
  * taken over and *note is what was noted, a new reference, NULL for none. From any thread. */
 bool dataset_restore(struct dataset *d, const char *id, const char *key, json_t **note);
 /* Writes FOLDER/SUB/NAME.tif for a case about to be added: beside and renamed. sub is one of full, roi, crop,
- * archive. path (relative to the folder) and sha256 are new on success; free() the path. From any thread. */
-struct dataset_file {
-    char *path;
-    char sha256[FILE_SHA256_TEXT];
-};
+ * archive. out's path is new on success; free() it. From any thread. */
 bool dataset_write_image(const struct dataset *d, struct dataset_file *out, const char *sub, const char *name,
                          const struct image *im, struct err *err);
 /* A mask's box with a margin (dataset_options) around, within an image of width x height: what a crop shows.

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/ingest_cbis_parts.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "io/dicom.h"
 
 #include <stdlib.h>

@@ -32,36 +32,41 @@ void cbis_line_file(struct cbis_line *l, const char *what, const struct cbis_fil
     cbis_line_found(l, "%s, %s%d bits, %d x %d", what, f->jpeg ? "JPEG, " : "", f->bits, f->width, f->height);
 }
 
-bool cbis_work_read(struct image *out, const struct cbis_work *w, const struct cbis_file *f, struct err *why)
+bool cbis_work_read(struct cbis_pixels *out, const struct cbis_work *w, const struct cbis_file *f,
+                    struct err *why)
 {
-    const struct dicom_options options = {.tone = DICOM_GREY};
+    struct cbis_pixels p = {.file = f};
+    const struct dicom_options options = {.tone = DICOM_GREY, .sha256 = p.sha256};
     char *path = file_join(w->c->root, f->path);
     struct err err = ERR_INIT;
-    bool ok = f->jpeg ? image_read(out, path, &err) && image_to_grey(out, out, &err)
-                      : dicom_read(out, NULL, path, &options, &err);
-    size_t n = strlen(path);
+    bool ok = f->jpeg ? image_read(&p.image, path, &err) && image_to_grey(&p.image, &p.image, &err) &&
+                            file_sha256(path, p.sha256, &err)
+                      : dicom_read(&p.image, NULL, path, &options, &err);
 
-    if (!ok)
-        err_set(why, err.kind, "%s",
-                !strncmp(err.text, path, n) && err.text[n] ? err.text + n + 2 : err.text);
+    if (ok)
+        cbis_pixels_move(out, &p);
+    else
+        err_set(why, err.kind, "%s", err_without(&err, path));
+    image_release(&p.image);
     free(path);
     return ok;
 }
 
-bool cbis_work_source(struct cbis_work *w, const char *kind, const struct cbis_file *f, struct err *err)
+void cbis_pixels_move(struct cbis_pixels *out, struct cbis_pixels *p)
 {
-    struct dataset_source *s = &w->source[w->sources];
-    char *path = file_join(w->c->root, f->path);
-    bool ok = file_sha256(path, s->sha256, err);
+    image_move(&out->image, &p->image);
+    out->file = p->file;
+    memcpy(out->sha256, p->sha256, sizeof out->sha256);
+}
 
-    if (ok) {
-        s->kind = kind;
-        s->path = f->path;
-        s->bytes = (size_t)f->bytes;
-        w->sources++;
-    }
-    free(path);
-    return ok;
+void cbis_work_source(struct cbis_work *w, const char *kind, const struct cbis_pixels *p)
+{
+    struct dataset_source *s = &w->source[w->sources++];
+
+    s->kind = kind;
+    s->path = p->file->path;
+    s->bytes = (size_t)p->file->bytes;
+    memcpy(s->sha256, p->sha256, sizeof s->sha256);
 }
 
 /* ---- the whole image ---- */
@@ -92,22 +97,23 @@ static void tell_full(struct cbis_work *w, const struct cbis_file *f)
 /* False when it is no picture: noted, and the next one is tried. */
 static bool try_full(struct cbis_work *w, const struct cbis_file *f)
 {
-    struct image im = IMAGE_INIT;
+    struct cbis_pixels p = CBIS_PIXELS_INIT;
     struct err why = ERR_INIT;
-    bool ok = cbis_work_read(&im, w, f, &why);
+    bool ok = cbis_work_read(&p, w, f, &why);
 
-    if (ok && (f->jpeg ? cbis_count_jpeg_values(&im) : cbis_count_values(&im)) <= 2)
+    if (ok && (f->jpeg ? cbis_count_jpeg_values(&p.image) : cbis_count_values(&p.image)) <= 2)
         ok = err_set(&why, ERR_FORMAT, "it has no more than two grey values: a mask, or nothing");
-    ok = ok && image_to_u16(&w->full, &im, &why) && cbis_work_source(w, "image", f, &why);
+    ok = ok && image_to_u16(&p.image, &p.image, &why);
     if (ok) {
+        cbis_work_source(w, "image", &p);
+        image_move(&w->full, &p.image);
         tell_full(w, f);
     } else {
         struct cbis_line *l = cbis_work_tell(w, CBIS_LOST, f);
         cbis_line_file(l, "whole image", f);
         cbis_line_why(l, "%s", why.text);
-        image_release(&w->full);
     }
-    image_release(&im);
+    image_release(&p.image);
     return ok;
 }
 
@@ -248,6 +254,8 @@ static bool add_to_dataset(struct cbis_work *w, const char *key, struct err *err
                               .label = label_of(w->film),
                               .grey = &w->full,
                               .mask = w->united.data ? &w->united : NULL,
+                              .mask_twin = w->only ? &w->only->mask : NULL,
+                              .crop_twin = w->only ? &w->only->crop : NULL,
                               .source = w->source,
                               .source_count = w->sources,
                               .key = note ? key : NULL,

@@ -92,9 +92,10 @@ struct cbis_work {
     const struct cbis_convert *c;
     const struct cbis_film *film;
     struct cbis_result *out;
-    struct image full;             /* U16 */
-    struct image united;           /* U8; empty while there is no region */
-    struct dataset_source *source; /* [film's files], paths borrowed */
+    struct image full;               /* U16 */
+    struct image united;             /* U8; empty while there is no region */
+    const struct cbis_finding *only; /* the region, where there is one */
+    struct dataset_source *source;   /* [film's files], paths borrowed */
     size_t sources;
     json_t *files; /* written besides the three of the data set */
 };
@@ -102,10 +103,22 @@ struct cbis_work {
 struct cbis_line *cbis_work_tell(struct cbis_work *w, enum cbis_kept kept, const struct cbis_file *f);
 /* "mask, 8 bits, 3024 x 4808" */
 void cbis_line_file(struct cbis_line *l, const char *what, const struct cbis_file *f);
-/* The file's pixels, 0 black; why comes without the path. */
-bool cbis_work_read(struct image *out, const struct cbis_work *w, const struct cbis_file *f, struct err *why);
-/* Hashes a file that is used. */
-bool cbis_work_source(struct cbis_work *w, const char *kind, const struct cbis_file *f, struct err *err);
+/* What a file holds: its pixels, 0 black, and the hash of the whole of it. */
+struct cbis_pixels {
+    struct image image;
+    const struct cbis_file *file; /* NULL while there is none */
+    char sha256[FILE_SHA256_TEXT];
+};
+#define CBIS_PIXELS_INIT                                                                                     \
+    {                                                                                                        \
+        IMAGE_INIT, NULL, ""                                                                                 \
+    }
+/* out is replaced on success; why comes without the path. */
+bool cbis_work_read(struct cbis_pixels *out, const struct cbis_work *w, const struct cbis_file *f,
+                    struct err *why);
+void cbis_pixels_move(struct cbis_pixels *out, struct cbis_pixels *p);
+/* Notes a file that is used. */
+void cbis_work_source(struct cbis_work *w, const char *kind, const struct cbis_pixels *p);
 /* Judges the files of row k, writes mask and crops, unites the mask. Fails only when writing fails. */
 bool cbis_region_add(struct cbis_work *w, size_t k, struct err *err);
 

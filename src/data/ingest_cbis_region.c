@@ -13,8 +13,7 @@
 struct region {
     const struct cbis_row *row;
     struct cbis_finding *finding;
-    struct image mask, crop;
-    const struct cbis_file *mask_file, *crop_file;
+    struct cbis_pixels mask, crop;
     struct cbis_verdict mask_verdict, crop_verdict;
     enum cbis_fit fit;
 };
@@ -86,55 +85,54 @@ static void tell_spare(struct cbis_work *w, const struct cbis_file *f, const cha
     cbis_line_why(l, "%s %s", copy ? "a copy of" : "there is one already:", used->path);
 }
 
-static void take_mask(struct cbis_work *w, struct region *g, const struct cbis_file *f, struct image *im,
+static void take_mask(struct cbis_work *w, struct region *g, struct cbis_pixels *p,
                       const struct cbis_verdict *v)
 {
-    enum cbis_fit fit = cbis_fit(im->width, im->height, w->full.width, w->full.height);
+    const struct cbis_file *f = p->file;
+    enum cbis_fit fit = cbis_fit(p->image.width, p->image.height, w->full.width, w->full.height);
 
     if (fit == CBIS_MISFIT) {
         char *why = mem_printf("the image has %d x %d: the aspects differ by more than 1 %%", w->full.width,
                                w->full.height);
         refuse(w, f, "mask", why);
         free(why);
-    } else if (g->mask_file && (g->fit == CBIS_FITS || fit != CBIS_FITS)) {
-        tell_spare(w, f, "mask", g->mask_file);
+    } else if (g->mask.file && (g->fit == CBIS_FITS || fit != CBIS_FITS)) {
+        tell_spare(w, f, "mask", g->mask.file);
     } else {
-        if (g->mask_file)
-            tell_spare(w, g->mask_file, "mask", f);
-        image_move(&g->mask, im);
-        g->mask_file = f;
+        if (g->mask.file)
+            tell_spare(w, g->mask.file, "mask", f);
+        cbis_pixels_move(&g->mask, p);
         g->mask_verdict = *v;
         g->fit = fit;
     }
 }
 
-static void take_crop(struct cbis_work *w, struct region *g, const struct cbis_file *f, struct image *im,
+static void take_crop(struct cbis_work *w, struct region *g, struct cbis_pixels *p,
                       const struct cbis_verdict *v)
 {
-    if (g->crop_file) {
-        tell_spare(w, f, "crop", g->crop_file);
+    if (g->crop.file) {
+        tell_spare(w, p->file, "crop", g->crop.file);
         return;
     }
-    image_move(&g->crop, im);
-    g->crop_file = f;
+    cbis_pixels_move(&g->crop, p);
     g->crop_verdict = *v;
 }
 
 static void take_file(struct cbis_work *w, struct region *g, const struct cbis_file *f)
 {
-    struct image im = IMAGE_INIT;
+    struct cbis_pixels p = CBIS_PIXELS_INIT;
     struct err why = ERR_INIT;
 
-    if (!cbis_work_read(&im, w, f, &why)) {
+    if (!cbis_work_read(&p, w, f, &why)) {
         refuse(w, f, "mask or crop", why.text);
         return;
     }
-    struct cbis_verdict v = judge(w, g->row, f, &im);
+    struct cbis_verdict v = judge(w, g->row, f, &p.image);
     if (v.role == CBIS_MASK)
-        take_mask(w, g, f, &im, &v);
+        take_mask(w, g, &p, &v);
     else
-        take_crop(w, g, f, &im, &v);
-    image_release(&im);
+        take_crop(w, g, &p, &v);
+    image_release(&p.image);
 }
 
 /* What pixels say themselves must not have been outvoted. */
@@ -163,12 +161,12 @@ static enum cbis_kept kept_as(const struct cbis_verdict *v, bool repaired, bool 
 
 static bool is_apart(const struct region *g)
 {
-    return g->mask_file && g->crop_file && !same_folder(g->mask_file, g->crop_file);
+    return g->mask.file && g->crop.file && !same_folder(g->mask.file, g->crop.file);
 }
 
 static void tell_mask(struct cbis_work *w, const struct region *g, const struct cbis_area *area)
 {
-    const struct cbis_file *f = g->mask_file;
+    const struct cbis_file *f = g->mask.file;
     bool turned = !strcmp(f->photometric, "MONOCHROME1"), wide = 2 * area->pixels > area->of;
     enum cbis_kept kept = kept_as(&g->mask_verdict, g->fit == CBIS_SCALES || turned, is_apart(g));
     char *votes = cbis_verdict_text(&g->mask_verdict);
@@ -210,26 +208,36 @@ static bool cut_crop(struct cbis_work *w, const struct region *g, struct err *er
     return ok;
 }
 
+/* Takes the first mask itself: where it stays the only one, its files are the film's, too. */
+static bool unite(struct cbis_work *w, struct region *g, struct err *err)
+{
+    w->only = w->united.data ? NULL : g->finding;
+    if (w->united.data)
+        return cbis_mask_unite(&w->united, &g->mask.image, err);
+    image_move(&w->united, &g->mask.image);
+    return true;
+}
+
 static bool finish_mask(struct cbis_work *w, struct region *g, struct err *err)
 {
     struct cbis_area area;
     struct err why = ERR_INIT;
 
-    if (!cbis_work_source(w, "mask", g->mask_file, &why) ||
-        !cbis_mask_cut(&g->mask, &area, w->full.width, w->full.height, &why)) {
-        refuse(w, g->mask_file, "mask", why.text);
-        g->mask_file = NULL;
+    if (!cbis_mask_cut(&g->mask.image, &area, w->full.width, w->full.height, &why)) {
+        refuse(w, g->mask.file, "mask", why.text);
+        g->mask.file = NULL;
         return true;
     }
     if (area.pixels == area.of) {
-        refuse(w, g->mask_file, "mask", "every pixel is marked");
-        g->mask_file = NULL;
+        refuse(w, g->mask.file, "mask", "every pixel is marked");
+        g->mask.file = NULL;
         return true;
     }
+    cbis_work_source(w, "mask", &g->mask);
     if (area.pixels) {
         g->finding->box = area.box;
-        if (!keep_image(w, &g->finding->mask, "roi", g, &g->mask, err) || !cut_crop(w, g, err) ||
-            !cbis_mask_unite(&w->united, &g->mask, err))
+        if (!keep_image(w, &g->finding->mask, "roi", g, &g->mask.image, err) || !cut_crop(w, g, err) ||
+            !unite(w, g, err))
             return false;
     }
     tell_mask(w, g, &area);
@@ -241,16 +249,17 @@ static bool finish_crop(struct cbis_work *w, struct region *g, struct err *err)
     struct err why = ERR_INIT;
 
     if (w->c->archive_crop) {
-        if (!cbis_work_source(w, "crop", g->crop_file, &why) || !image_to_u16(&g->crop, &g->crop, &why)) {
-            refuse(w, g->crop_file, "crop", why.text);
+        if (!image_to_u16(&g->crop.image, &g->crop.image, &why)) {
+            refuse(w, g->crop.file, "crop", why.text);
             return true;
         }
-        if (!keep_image(w, &g->finding->archive, "archive", g, &g->crop, err))
+        cbis_work_source(w, "crop", &g->crop);
+        if (!keep_image(w, &g->finding->archive, "archive", g, &g->crop.image, err))
             return false;
     }
     char *votes = cbis_verdict_text(&g->crop_verdict);
-    struct cbis_line *l = cbis_work_tell(w, kept_as(&g->crop_verdict, false, is_apart(g)), g->crop_file);
-    cbis_line_file(l, "crop", g->crop_file);
+    struct cbis_line *l = cbis_work_tell(w, kept_as(&g->crop_verdict, false, is_apart(g)), g->crop.file);
+    cbis_line_file(l, "crop", g->crop.file);
     cbis_line_done(
         l, "%s", w->c->archive_crop ? g->finding->archive.path : "not needed: crops are cut from the image");
     cbis_line_why(l, "%s%s", votes, is_apart(g) ? "; mask and crop lie in two folders" : "");
@@ -279,16 +288,16 @@ bool cbis_region_add(struct cbis_work *w, size_t k, struct err *err)
     for (size_t i = 0; i < w->film->files; i++)
         if (w->film->file[i].name.abnormality == g.row->name.abnormality)
             take_file(w, &g, &w->film->file[i]);
-    if (g.mask_file)
+    if (g.mask.file)
         ok = finish_mask(w, &g, err);
-    if (ok && !g.mask_file)
+    if (ok && !g.mask.file)
         tell_lacking(w, &g, CBIS_LOST, "mask", "the image is kept without this region");
-    if (ok && g.crop_file)
+    if (ok && g.crop.file)
         ok = finish_crop(w, &g, err);
     else if (ok)
         tell_lacking(w, &g, w->c->archive_crop ? CBIS_LOST : CBIS_SETTLED, "crop",
                      w->c->archive_crop ? "left out" : "not needed: crops are cut from the image");
-    image_release(&g.mask);
-    image_release(&g.crop);
+    image_release(&g.mask.image);
+    image_release(&g.crop.image);
     return ok;
 }

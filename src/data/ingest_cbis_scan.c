@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "base/stop.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "io/dicom.h"
 #include "io/image_file.h"
 
@@ -174,14 +174,6 @@ static void take_jpeg(struct cbis_file *f, const struct image_info *i)
     f->frames = 1;
 }
 
-/* The reason without the path in front. */
-static const char *reason(const struct err *err, const char *path)
-{
-    size_t n = strlen(path);
-
-    return !strncmp(err->text, path, n) && !strncmp(err->text + n, ": ", 2) ? err->text + n + 2 : err->text;
-}
-
 #define NO_PICTURE "neither DICOM nor JPEG"
 #define ZIPPED     "a ZIP file: unpack it first"
 
@@ -196,7 +188,7 @@ static void read_picture(struct cbis_file *f, const char *path, enum looks looks
     else if (looks == LOOKS_JPEG && image_read_info(&jpeg, path, &why))
         take_jpeg(f, &jpeg);
     else
-        f->fault = mem_copy_string(reason(&why, path));
+        f->fault = mem_copy_string(err_without(&why, path));
 }
 
 static bool read_header(void *files, size_t i, struct err *err)

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/ingest_case.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "image/tone.h"
 #include "io/image_file.h"
 

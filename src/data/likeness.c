@@ -2,7 +2,7 @@
 
 #include "base/csv.h"
 #include "base/mem.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "image/tone.h"
 #include "io/image_file.h"
 

@@ -1,7 +1,7 @@
 #include "data/loader.h"
 
 #include "base/mem.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "image/tone.h"
 #include "io/image_file.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "data/dataset.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "data/phantom_scene.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 #include "data/phantom_archive_parts.h"
 
 #include "base/mem.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "image/regions.h"
 #include "image/warp.h"
 

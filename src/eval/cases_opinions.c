@@ -1,7 +1,7 @@
 #include "eval/cases_opinions.h"
 
 #include "base/mem.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "eval/explain_write.h"
 #include "image/tone.h"
 #include "io/image_file.h"

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/stop.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "eval/explain_write.h"
 #include "image/tone.h"
 #include "io/image_file.h"

@@ -1,9 +1,9 @@
 #include "eval/interval.h"
 
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "base/wilson.h"
-#include "data/parallel.h"
 
 #include <math.h>
 #include <stdlib.h>

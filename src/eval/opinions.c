@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "data/crops.h"
 #include "data/dataset.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "image/warp.h"
 
 #include <math.h>

@@ -167,17 +167,20 @@ void info_read(struct dicom_info *info, DcmFileFormat &file)
         info->window_width = 0;
 }
 
-bool load(DcmFileFormat &file, const struct dicom_bytes *from, bool header_only, struct err *err)
+// With end only up to the pixel data: *end is then behind their tag and length.
+bool load(DcmFileFormat &file, const struct dicom_bytes *from, size_t *end, struct err *err)
 {
     DcmInputBufferStream stream;
 
     stream.setBuffer(from->data, (offile_off_t)from->n);
     stream.setEos();
     file.transferInit();
-    const OFCondition c = header_only ? file.readUntilTag(stream, EXS_Unknown, EGL_noChange,
-                                                          DCM_MaxReadLength, DcmTagKey(0x7fe0, 0))
-                                      : file.read(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength);
+    const OFCondition c =
+        end ? file.readUntilTag(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength, DcmTagKey(0x7fe0, 0))
+            : file.read(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength);
     file.transferEnd();
+    if (end)
+        *end = (size_t)stream.tell();
     return c.good() || fail(c, err);
 }
 
@@ -409,17 +412,78 @@ bool parse(struct dicom_info *out, struct image *words, const struct dicom_bytes
     DcmFileFormat file, whole;
     struct dicom_info info;
     struct image im = IMAGE_INIT;
+    size_t end;
 
-    if (!load(file, from, !words, err))
+    if (!load(file, from, words ? NULL : &end, err))
         return false;
     info_read(&info, file);
     // Where elements are not in order, the header may go on behind what looks like its end.
-    if (!words && info.rows == 0 && info.columns == 0 && load(whole, from, false, NULL))
+    if (!words && info.rows == 0 && info.columns == 0 && load(whole, from, NULL, NULL))
         info_read(&info, whole);
     if (!size_check(&info, err) || (words && !pixels_read(&im, &info, file.getDataset(), frame, err)))
         return false;
     if (words)
         image_move(words, &im);
+    *out = info;
+    return true;
+}
+
+size_t u32_at(const unsigned char *p)
+{
+    return p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
+}
+
+// True when the value that begins at at is pixel data of this many bytes and the last of the file.
+bool is_last_pixels(const struct dicom_bytes *file, size_t at, size_t head, size_t bytes)
+{
+    const unsigned char *p = (const unsigned char *)file->data + at;
+
+    return head <= at && at <= file->n && file->n - at == bytes && u32_at(p - 4) == bytes &&
+           memcmp(p - head, "\xe0\x7f\x10\0", 4) == 0 &&
+           (head == 8 || memcmp(p - 8, "OW\0\0", 4) == 0 || memcmp(p - 8, "OB\0\0", 4) == 0);
+}
+
+// What DCMTK wants to see before it gives pixels, and info_read could do without.
+bool is_complete(DcmDataset *data)
+{
+    const DcmTagKey numbers[] = {DCM_SamplesPerPixel,    DCM_Rows,       DCM_Columns,
+                                 DCM_BitsAllocated,      DCM_BitsStored, DCM_HighBit,
+                                 DCM_PixelRepresentation};
+    OFString photometric;
+    Uint16 number;
+
+    for (const DcmTagKey &key : numbers)
+        if (data->findAndGetUint16(key, number).bad())
+            return false;
+    return data->findAndGetOFString(DCM_PhotometricInterpretation, photometric).good();
+}
+
+// Elements of one byte order that lie open in the file.
+bool is_open(const struct dicom_info *info, bool *is_implicit)
+{
+    *is_implicit = strcmp(info->transfer_syntax, UID_LittleEndianImplicitTransferSyntax) == 0;
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ &&
+           (*is_implicit || strcmp(info->transfer_syntax, UID_LittleEndianExplicitTransferSyntax) == 0);
+}
+
+bool find(struct dicom_info *out, struct dicom_place *place, const struct dicom_bytes *from, int frame)
+{
+    DcmFileFormat file;
+    struct dicom_info info;
+    size_t at = 0;
+    bool is_implicit = false;
+
+    if (!load(file, from, &at, NULL))
+        return false;
+    info_read(&info, file);
+    if (!is_open(&info, &is_implicit) || !is_complete(file.getDataset()) || !size_check(&info, NULL) ||
+        !layout_check(&info, frame, NULL))
+        return false;
+    const size_t one = (size_t)info.rows * (size_t)info.columns * (size_t)(info.bits_allocated / 8);
+    const size_t all = one * (size_t)info.frames;
+    if (!is_last_pixels(from, at, is_implicit ? 8 : 12, all + (all & 1)))
+        return false;
+    *place = (struct dicom_place){at + one * (size_t)frame, one};
     *out = info;
     return true;
 }
@@ -537,6 +601,16 @@ bool dicom_save(const char *path, const struct image *words, const struct dicom_
         return save(path, words, info, comment, err);
     } catch (const std::bad_alloc &) {
         return err_set(err, ERR_LIMIT, "not enough memory to write a DICOM file");
+    }
+}
+
+bool dicom_find(struct dicom_info *info, struct dicom_place *place, const struct dicom_bytes *file, int frame)
+{
+    dicom_library_start();
+    try {
+        return dicom_is_likely(file->data, file->n) && find(info, place, file, frame);
+    } catch (...) {
+        return false;
     }
 }
 

@@ -9,7 +9,8 @@
  * dicom_read and told by dicom_read_info if they have a size.
  *
  * Every file is parsed in a child process (base/sandbox.h) with a limit of 2 GiB and 60 s: what crashes or
- * starves it fails alone. Not to be called in a process whose other threads use DCMTK themselves. */
+ * starves it fails alone. Uncompressed words that need no change are only found by the child, and copied from
+ * the file by the caller. Not to be called in a process whose other threads use DCMTK themselves. */
 #ifndef CLEARMASS_IO_DICOM_H
 #define CLEARMASS_IO_DICOM_H
 
@@ -64,6 +65,7 @@ enum dicom_tone {
 struct dicom_options {
     int frame; /* from 0 */
     enum dicom_tone tone;
+    char *sha256; /* NULL, or [FILE_SHA256_TEXT]: becomes the hash of the file when dicom_read succeeds */
 };
 
 /* out is replaced on success and untouched on failure; info may be NULL, options too (frame 0, DICOM_GREY).

@@ -1,6 +1,7 @@
 /* io/dicom_read.c: DICOM files by way of child processes, and as one of the formats of image_read. */
 #include "io/dicom_parts.h"
 
+#include "base/file.h"
 #include "base/sandbox.h"
 #include "io/formats.h"
 
@@ -22,8 +23,9 @@ struct question {
     struct dicom_options options;
 };
 
-/* The answer's body is the pixels. */
+/* The answer's body is the pixels, or they lie in the file as they are: place.bytes is not 0 then. */
 struct reply {
+    struct dicom_place place;
     struct dicom_info info;
     int width, height;
     enum image_type type;
@@ -62,6 +64,19 @@ failed:
     return false;
 }
 
+static bool find(struct reply *r, const struct dicom_bytes *file, const struct question *q)
+{
+    struct dicom_place place;
+    struct dicom_info info;
+
+    if (!q->is_path || !q->with_pixels || !dicom_find(&info, &place, file, q->options.frame) ||
+        !dicom_tone_keeps(&info, q->options.tone))
+        return false;
+    *r =
+        (struct reply){place, info, info.columns, info.rows, info.bits_allocated == 8 ? IMAGE_U8 : IMAGE_U16};
+    return true;
+}
+
 static bool parse(struct reply *r, struct image *words, const struct dicom_bytes *file,
                   const struct question *q, struct err *err)
 {
@@ -83,7 +98,7 @@ static bool work(struct sandbox_message *answer, const struct sandbox_message *r
 
     if (q->is_path && !file_map(&file, request->body, err))
         return false;
-    const bool ok = parse(answer->head, &words, &file, q, err);
+    const bool ok = find(answer->head, &file, q) || parse(answer->head, &words, &file, q, err);
     if (ok && words.data) {
         answer->body_bytes = image_bytes(&words);
         answer->body = words.data;
@@ -144,9 +159,26 @@ static bool reply_check(struct reply *r, const struct question *q, size_t body_b
 
     for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++)
         texts[k][DICOM_TEXT - 1] = '\0';
-    if (q->with_pixels &&
-        (!type_ok || !size_ok || (size_t)r->width * (size_t)r->height * sample != body_bytes))
+    if (q->with_pixels && (!type_ok || !size_ok ||
+                           (size_t)r->width * (size_t)r->height * sample != body_bytes + r->place.bytes ||
+                           (r->place.bytes && (body_bytes || !q->is_path))))
         return err_set(err, ERR_FORMAT, "the DICOM reader answered nonsense");
+    return true;
+}
+
+/* Copies the words the child has found. *bytes is new. */
+static bool fetch(void **bytes, const struct dicom_place *place, const char *path, char *sha256,
+                  struct err *err)
+{
+    void *words = malloc(place->bytes);
+
+    if (!words)
+        return err_set(err, ERR_LIMIT, "not enough memory for %zu bytes", place->bytes);
+    if (!file_read_part(&(struct file_part){words, place->begin, place->bytes}, path, sha256, err)) {
+        free(words);
+        return false;
+    }
+    *bytes = words;
     return true;
 }
 
@@ -160,7 +192,9 @@ static bool ask(struct image *out, struct dicom_info *info, const struct questio
 
     if (!sandbox_call(readers_get(), &answer, &request, err))
         return false;
-    if (!reply_check(&r, q, answer.body_bytes, err)) {
+    if (!reply_check(&r, q, answer.body_bytes, err) ||
+        (r.place.bytes && !fetch(&answer.body, &r.place, body->data, q->options.sha256, err)) ||
+        (!r.place.bytes && q->options.sha256 && !file_sha256(body->data, q->options.sha256, err))) {
         free(answer.body);
         return false;
     }

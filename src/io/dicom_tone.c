@@ -138,6 +138,20 @@ static bool changes_nothing(const uint16_t *table, size_t n)
     return i == n;
 }
 
+bool dicom_tone_keeps(const struct dicom_info *info, enum dicom_tone tone)
+{
+    const size_t n = info->bits_allocated == 8 ? 1 << 8 : 1 << 16;
+    const bool narrows = info->bits_allocated == 16 && tone == DICOM_GREY && info->bits_stored <= 8;
+
+    if (tone == DICOM_DISPLAY || narrows)
+        return false;
+    uint16_t *table = mem_new(n, sizeof *table);
+    table_fill(table, n, NULL, info, tone);
+    const bool keeps = changes_nothing(table, n);
+    free(table);
+    return keeps;
+}
+
 void dicom_tone_apply(struct image *words, const struct dicom_info *info, enum dicom_tone tone)
 {
     const bool narrow = tone == DICOM_DISPLAY || (tone == DICOM_GREY && info->bits_stored <= 8);

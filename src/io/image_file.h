@@ -35,7 +35,7 @@ bool image_read_info(struct image_info *out, const char *path, struct err *err);
 bool image_is_readable(const char *path);
 
 /* Writers take U8 and U16 (JPEG: U8), grey or RGB. Files are written beside and renamed; the same pixels give
- * the same bytes (TIFF: on the same kind of processor). */
+ * the same bytes (TIFF: nearly always, on the same kind of processor). */
 bool png_write(const char *path, const struct image *im, struct err *err);
 /* Appends to b. */
 bool png_encode(struct buf *b, const struct image *im, struct err *err);

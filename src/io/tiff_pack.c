@@ -41,7 +41,7 @@ static void make_room(struct buf_space *s, size_t bytes)
 
 /* Predictor 2 (TIFF 6.0, section 14): each sample less the one of the same channel before it. */
 #define PREDICT(name, type)                                                                                  \
-    static void name(type *to, const type *from, size_t samples, size_t channels)                            \
+    static void name(type *restrict to, const type *restrict from, size_t samples, size_t channels)          \
     {                                                                                                        \
         for (size_t i = 0; i < channels; i++)                                                                \
             to[i] = from[i];                                                                                 \

@@ -37,6 +37,7 @@ enum { KINDS = 2, PARTS = 2 };
 struct tables {
     const char *folder;
     struct csv audit, manifest, findings, leaks;
+    struct audit_pictures *pictures;
 };
 
 static const char *get(const struct csv *t, size_t row, const char *column)
@@ -247,44 +248,40 @@ static struct audit_picture finding_picture(const struct tables *t, size_t i, pt
                                   get(&t->findings, i, "crop")};
 }
 
-static bool put_example(struct buf *b, const struct tables *t, size_t i, ptrdiff_t image, struct err *err)
+static void put_example(struct buf *b, const struct tables *t, size_t i, ptrdiff_t image)
 {
     struct audit_picture p = finding_picture(t, i, image);
 
     buf_adds(b, "<figure>\n");
-    bool ok = audit_picture_triple(b, &p, err);
+    audit_picture_triple(t->pictures, b, &p);
     buf_adds(b, "<figcaption><b>");
     html_textf(b, "%s, abnormality %s", p.id, get(&t->findings, i, "abnormality"));
     int pathology = find(PATHOLOGY, PATHOLOGIES, get(&t->findings, i, "pathology"));
     buf_addf(b, "</b><br>%s: image, mask, and the crop cut from the image",
              pathology < 0 ? "of unknown pathology" : PATHOLOGY_SHOWN[pathology]);
     buf_adds(b, "</figcaption></figure>\n");
-    return ok;
 }
 
 /* The first few of each class, malignant ones first, each image once. */
-static bool section_examples(struct buf *b, const struct tables *t, struct err *err)
+static void section_examples(struct buf *b, const struct tables *t)
 {
-    bool ok = true;
-
     html_heading(b, "examples", "Image, mask and crop");
     buf_adds(b, "<div class=\"cards\">\n");
-    for (int malignant = 1; malignant >= 0 && ok; malignant--) {
+    for (int malignant = 1; malignant >= 0; malignant--) {
         const char *last = "";
         int shown = 0;
-        for (size_t i = 0; i < t->findings.count && shown < EXAMPLES && ok; i++) {
+        for (size_t i = 0; i < t->findings.count && shown < EXAMPLES; i++) {
             const char *id = get(&t->findings, i, "id");
             ptrdiff_t image = find_image(t, id);
             bool is = !strcmp(get(&t->findings, i, "pathology"), PATHOLOGY[MALIGNANT]);
             if (image < 0 || is != malignant || !*get(&t->findings, i, "mask") || !strcmp(id, last))
                 continue;
-            ok = put_example(b, t, i, image, err);
+            put_example(b, t, i, image);
             last = id;
             shown++;
         }
     }
     buf_adds(b, "</div>\n");
-    return ok;
 }
 
 /* ---- what to look at ---- */
@@ -316,12 +313,11 @@ static void put_line(struct buf *b, const struct tables *t, size_t i)
 #define LINES_END "</tbody></table></div>\n"
 
 /* The lines of one image, which follow each other, begin at first. */
-static bool put_case(struct buf *b, const struct tables *t, size_t first, size_t end, struct err *err)
+static void put_case(struct buf *b, const struct tables *t, size_t first, size_t end)
 {
     const char *id = get(&t->audit, first, "id");
     ptrdiff_t image = find_image(t, id);
     const struct csv *m = &t->manifest;
-    bool ok = true;
 
     buf_adds(b, "<section class=\"case\"><h3>");
     html_text(b, id);
@@ -329,7 +325,7 @@ static bool put_case(struct buf *b, const struct tables *t, size_t first, size_t
     if (image >= 0) {
         struct audit_picture p = {t->folder, id, get(m, (size_t)image, "image"),
                                   get(m, (size_t)image, "mask"), get(m, (size_t)image, "crop")};
-        ok = audit_picture_marked(b, &p, err);
+        audit_picture_marked(t->pictures, b, &p);
     }
     buf_adds(b, "<div>");
     if (image < 0)
@@ -339,7 +335,6 @@ static bool put_case(struct buf *b, const struct tables *t, size_t first, size_t
         if (wants_a_look(kept_of(t, i)))
             put_line(b, t, i);
     buf_adds(b, LINES_END "</div></section>\n");
-    return ok;
 }
 
 static void put_nameless(struct buf *b, const struct tables *t, size_t end)
@@ -359,28 +354,27 @@ static void put_nameless(struct buf *b, const struct tables *t, size_t end)
 }
 
 /* Lines are sorted by id; those without one come first. */
-static bool section_looks(struct buf *b, const struct tables *t, struct err *err)
+static void section_looks(struct buf *b, const struct tables *t)
 {
-    bool ok = true, any = false;
+    bool any = false;
 
     html_heading(b, "look", "To look at");
     buf_adds(b, "<p class=\"note\">Every image with a line that is repaired, doubtful or lost: with the "
                 "outline of the "
                 "mask as it was used, and the crop.</p>\n");
-    for (size_t first = 0, end; first < t->audit.count && ok; first = end) {
+    for (size_t first = 0, end; first < t->audit.count; first = end) {
         const char *id = get(&t->audit, first, "id");
         bool wanted = false;
         for (end = first; end < t->audit.count && !strcmp(get(&t->audit, end, "id"), id); end++)
             wanted = wanted || wants_a_look(kept_of(t, end));
         any = any || wanted;
         if (wanted && *id)
-            ok = put_case(b, t, first, end, err);
+            put_case(b, t, first, end);
         else if (wanted)
             put_nameless(b, t, end);
     }
     if (!any)
         buf_adds(b, "<p>There is nothing.</p>\n");
-    return ok;
 }
 
 /* ---- what was settled, and what was left aside ---- */
@@ -498,24 +492,27 @@ static bool write_page(struct buf *b, const struct tables *t, struct err *err)
                       STYLE);
     section_counts(b, t);
     section_classes(b, t);
-    bool ok = section_examples(b, t, err) && section_looks(b, t, err);
+    section_examples(b, t);
+    section_looks(b, t);
     section_leaks(b, t);
     section_rest(b, t);
     html_end(b);
     free(name);
     free(title);
-    return ok;
+    return audit_pictures_insert(b, t->pictures, err);
 }
 
 bool audit_write(const char *folder, const char *out_path, struct err *err)
 {
-    struct tables t = {folder, CSV_INIT, CSV_INIT, CSV_INIT, CSV_INIT};
+    struct audit_pictures pictures = AUDIT_PICTURES_INIT;
+    struct tables t = {folder, CSV_INIT, CSV_INIT, CSV_INIT, CSV_INIT, &pictures};
     struct buf page = BUF_INIT;
     char *path = out_path ? mem_copy_string(out_path) : file_join(folder, "audit.html");
     bool ok =
         read_tables(&t, err) && write_page(&page, &t, err) && file_write(path, page.data, page.len, err);
 
     tables_release(&t);
+    audit_pictures_release(&pictures);
     buf_release(&page);
     free(path);
     return ok;

@@ -1,6 +1,6 @@
 #include "data_help.h"
 
-#include "data/parallel.h"
+#include "base/parallel.h"
 
 enum { N = 1000 };
 

@@ -1,4 +1,4 @@
-#include "data/parallel.h"
+#include "base/parallel.h"
 
 #include "base/mem.h"
 #include "base/progress.h"

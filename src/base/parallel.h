@@ -1,6 +1,6 @@
-/* data/parallel.h: many independent items on every core. */
-#ifndef CLEARMASS_DATA_PARALLEL_H
-#define CLEARMASS_DATA_PARALLEL_H
+/* base/parallel.h: many independent items on every core. */
+#ifndef CLEARMASS_BASE_PARALLEL_H
+#define CLEARMASS_BASE_PARALLEL_H
 
 #include "base/err.h"
 
