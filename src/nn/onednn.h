@@ -60,7 +60,10 @@ enum onednn_role {
     AT_COUNT
 };
 
-enum { ONEDNN_FOLDED = 4 }; /* side of a folded kernel */
+enum {
+    ONEDNN_FOLDED = 4, /* side of a folded kernel */
+    ONEDNN_WINDOW = 15 /* largest side of a pooling window: a place in it is kept in a byte */
+};
 
 /* The part of a convolution's kernel that one primitive uses. */
 struct onednn_weights {

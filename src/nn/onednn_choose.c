@@ -17,9 +17,11 @@ static bool name_has(const_dnnl_primitive_desc_t pd, const char *part)
            name && strstr(name, part);
 }
 
-/* More than this for one step, and that step would set the size of the whole plan: so it is with many
- * channels of few pixels, where Winograd wins least. */
-enum { MOST_SCRATCH = 256 << 20 };
+enum { SMALL_SIDE = 8 };
+
+/* More than this for the gradient of one kernel, and its step would set the size of the whole plan: so it is
+ * with many channels of few pixels, where Winograd wins least. */
+enum { MOST_SCRATCH = 192 << 20 };
 
 static size_t scratch_bytes(const_dnnl_primitive_desc_t pd)
 {
@@ -35,7 +37,8 @@ static dnnl_primitive_desc_t try_winograd(struct onednn *o, const struct onednn_
                 l->in.c % 16 == 0 && l->out.c % 16 == 0;
     dnnl_primitive_desc_t pd = fits ? onednn_conv_try(o, l, pass, dnnl_convolution_winograd, false) : NULL;
     /* later versions run direct when asked for Winograd */
-    if (!pd || (name_has(pd, "wino") && scratch_bytes(pd) <= MOST_SCRATCH))
+    if (!pd ||
+        (name_has(pd, "wino") && (pass != ONEDNN_BACKWARD_WEIGHTS || scratch_bytes(pd) <= MOST_SCRATCH)))
         return pd;
     dnnl_primitive_desc_destroy(pd);
     return NULL;
@@ -58,7 +61,6 @@ static dnnl_primitive_desc_t try_direct(struct onednn *o, const struct onednn_la
  * transform its kernel each time in training, is not. */
 static bool winograd_pays(const struct onednn_layer *l, enum onednn_pass pass)
 {
-    enum { SMALL_SIDE = 8 };
     return pass != ONEDNN_FORWARD || l->inference || l->in.h > SMALL_SIDE;
 }
 

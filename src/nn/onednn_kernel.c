@@ -432,29 +432,37 @@ void onednn_maxpool(const struct onednn_job *j, const struct onednn_run *r)
     each_row(j, j->out.h, pool_row);
 }
 
-/* Windows along one axis that hold position p: [first, end). */
+/* Windows along one axis that hold a position: [first, end). */
 struct range {
     int first, end;
 };
 
-static struct range windows_of(const struct nn_pool *p, int position, int count)
+/* Moves on from the windows of the position before. */
+static inline void next_windows(struct range *r, const struct nn_pool *p, int position, int count)
 {
-    int before = position + p->pad - p->kernel, last = (position + p->pad) / p->stride;
-    return (struct range){before < 0 ? 0 : before / p->stride + 1, last < count ? last + 1 : count};
+    while (r->first < count && r->first * p->stride - p->pad + p->kernel <= position)
+        r->first++;
+    while (r->end < count && r->end * p->stride - p->pad <= position)
+        r->end++;
 }
 
-/* What the windows of output row `row` send to column w of input row h, added to sum. */
-INLINE void unpool_pixel(const struct onednn_job *j, struct lanes dy, struct lanes index, int above, int w,
+/* What a row of windows that holds row h sends there. */
+struct sender {
+    struct lanes dy, index;
+    int place; /* of the window's first pixel in row h */
+};
+
+/* What windows `cols` send to column w, added to sum. */
+INLINE void unpool_pixel(const struct nn_pool *p, const struct sender *from, struct range cols, int w,
                          float *restrict sum, int width, bool bf16)
 {
-    struct range cols = windows_of(&j->pool, w, j->out.w);
     for (int col = cols.first; col < cols.end; col++) {
-        int place = above * j->pool.kernel + w + j->pool.pad - col * j->pool.stride;
-        const unsigned char *from = (const unsigned char *)index.at + (size_t)col * index.pixel;
+        int place = from->place + w + p->pad - col * p->stride;
+        const unsigned char *index = (const unsigned char *)from->index.at + (size_t)col * from->index.pixel;
 #pragma omp simd
         for (int b = 0; b < width; b++) {
-            float share = number_get(dy.at, (size_t)col * dy.pixel + (size_t)b, bf16);
-            sum[b] += from[b] == place ? share : 0;
+            float share = number_get(from->dy.at, (size_t)col * from->dy.pixel + (size_t)b, bf16);
+            sum[b] += index[b] == place ? share : 0;
         }
     }
 }
@@ -464,15 +472,21 @@ INLINE void unpool_lanes(const struct onednn_job *j, int n, int block, int h, in
     size_t first = (size_t)h * (size_t)j->in.w;
     struct lanes dx = lanes_at(j, AT_DX, j->in, n, block, first),
                  base = lanes_at(j, AT_BASE, j->in, n, block, first);
-    struct range rows = windows_of(&j->pool, h, j->out.h);
+    struct sender sender[ONEDNN_WINDOW];
+    struct range rows = {0, 0}, cols = {0, 0};
+    int senders = 0;
+    next_windows(&rows, &j->pool, h, j->out.h);
+    for (int row = rows.first; row < rows.end; row++)
+        sender[senders++] = (struct sender){
+            lanes_at(j, AT_DY, j->out, n, block, (size_t)row * (size_t)j->out.w), index_at(j, n, block, row),
+            (h + j->pool.pad - row * j->pool.stride) * j->pool.kernel};
     for (int w = 0; w < j->in.w; w++) {
         float sum[MAX_LANES] = {0};
         for (int b = 0; b < width && base.at; b++)
             sum[b] = number_get(base.at, (size_t)w * base.pixel + (size_t)b, bf16);
-        for (int row = rows.first; row < rows.end; row++)
-            unpool_pixel(j, lanes_at(j, AT_DY, j->out, n, block, (size_t)row * (size_t)j->out.w),
-                         index_at(j, n, block, row), h + j->pool.pad - row * j->pool.stride, w, sum, width,
-                         bf16);
+        next_windows(&cols, &j->pool, w, j->out.w);
+        for (int k = 0; k < senders; k++)
+            unpool_pixel(&j->pool, &sender[k], cols, w, sum, width, bf16);
         for (int b = 0; b < width; b++)
             number_put(dx.at, (size_t)w * dx.pixel + (size_t)b, sum[b], bf16);
     }

@@ -302,14 +302,12 @@ static bool softmax_backward(struct onednn_lowering *l, struct onednn_unit *u)
     return true;
 }
 
-enum { LARGEST_WINDOW = 15 }; /* a place in a window is kept in a byte */
-
 static bool maxpool_forward(struct onednn_lowering *l, struct onednn_unit *u)
 {
     const struct nn_node *node = &l->g->node[u->id];
-    if (node->u.pool.kernel > LARGEST_WINDOW)
+    if (node->u.pool.kernel > ONEDNN_WINDOW)
         return err_set(l->err, ERR_INPUT, "layer \"%s\": windows larger than %d are not supported",
-                       node->name, LARGEST_WINDOW);
+                       node->name, ONEDNN_WINDOW);
     u->index = ONEDNN_NO_VIEW;
     if (l->needs[u->id])
         u->index = onednn_buffer(l->o, POOL_RUN, (size_t)l->o->how.batch * nn_shape_size(node->shape), 0);
