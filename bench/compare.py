@@ -6,7 +6,7 @@ bench/compare.py [--program build/release/clearmass] [--rounds 3] [--steps 2] [-
 
 Every entry is a process of its own; a round runs all of them one after the other, so that whatever else the machine does
 meets all alike. Peers that are missing are left out: PyTorch (Debian's python3-torch), ONNX Runtime (DIR is where
-'npm install --ignore-scripts onnxruntime-node' was run). About ten minutes on two idle cores."""
+'npm install --ignore-scripts onnxruntime-node' was run). About seven minutes on two idle cores."""
 import argparse
 import os
 import pathlib

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_BATCH = 16 };
+enum { DEFAULT_BATCH = 16, FEW = 2 };
 enum { MALIGNANT = 1 }; /* a classifier's second output */
 
 static bool compile(struct predictor *p, const struct predictor_options *o, struct err *err)
@@ -19,7 +19,8 @@ static bool compile(struct predictor *p, const struct predictor_options *o, stru
         (p->output.c != 1 || p->output.h != p->run.prep.size || p->output.w != p->run.prep.size))
         return err_set(err, ERR_INPUT, "%s: the network gives no mask", p->run.folder);
     struct nn_choices choices = NN_CHOICES_INIT;
-    struct nn_compile how = {.batch = p->batch, .mode = NN_INFER, .choices = &choices};
+    struct nn_compile how = {
+        .batch = p->batch, .mode = NN_INFER, .brief = p->batch <= FEW, .choices = &choices};
     bool ok = run_kernels(&choices, &how.direct, &p->run, err) &&
               nn_exec_init(&p->exec, backend, &p->graph, &how, err);
     nn_choices_release(&choices);

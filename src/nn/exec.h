@@ -32,6 +32,8 @@ struct nn_compile {
     bool bf16;   /* activations and the factors of products in bf16 (8 bits of mantissa), everything that is
                     added up and the network's numbers in float: faster where the processor has instructions
                     for it (nn_has_bf16), else refused. "ref" takes no notice */
+    bool brief;  /* for a few runs only: nothing whose kernels take longer to make than it saves (Winograd's
+                    and  folded ones in NN_INFER) */
     enum nn_folding folding;
     struct nn_choices *choices; /* of implementations; may grow (nn/choice.h). NULL: a rule by shape chooses.
                                    A function of the shapes and of these alone */

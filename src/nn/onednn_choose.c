@@ -33,8 +33,8 @@ static dnnl_primitive_desc_t try_winograd(struct onednn *o, const struct onednn_
                                           enum onednn_pass pass)
 {
     const struct nn_conv *c = &l->conv;
-    bool fits = !o->how.direct && !o->how.bf16 && c->kernel == 3 && c->stride == 1 && c->pad == 1 &&
-                l->in.c % 16 == 0 && l->out.c % 16 == 0;
+    bool fits = !o->how.direct && !o->how.bf16 && !(o->how.brief && l->inference) && c->kernel == 3 &&
+                c->stride == 1 && c->pad == 1 && l->in.c % 16 == 0 && l->out.c % 16 == 0;
     dnnl_primitive_desc_t pd = fits ? onednn_conv_try(o, l, pass, dnnl_convolution_winograd, false) : NULL;
     /* later versions run direct when asked for Winograd */
     if (!pd ||

@@ -189,7 +189,7 @@ static double all_passes(struct onednn *o, const struct onednn_layer *l)
 static double allowance(const struct onednn_lowering *l, nn_id conv)
 {
     enum { LARGE_SIDE = 56 };
-    return onednn_shape(l, conv).h >= LARGE_SIDE ? 1.4 : .9;
+    return onednn_shape(l, conv).h >= LARGE_SIDE ? 1.4 : .75;
 }
 
 static bool is_better(struct onednn_lowering *l, nn_id conv)
@@ -209,7 +209,7 @@ bool onednn_fold_pays(struct onednn_lowering *l, nn_id conv)
     const struct nn_compile *how = &l->o->how;
     const struct nn_shape x = onednn_shape(l, conv - 2), y = onednn_shape(l, conv);
     char what[NN_CHOICE_WHAT];
-    if (how->folding != NN_FOLD_AUTO || how->direct)
+    if (how->folding != NN_FOLD_AUTO || how->direct || (how->brief && how->mode == NN_INFER))
         return how->folding == NN_FOLD_ALWAYS;
     snprintf(what, sizeof what, "fold %s %dx[%d+%d,%d,%d] to %d%s", how->mode == NN_TRAIN ? "train" : "infer",
              how->batch, x.c, onednn_shape(l, conv - 1).c - x.c, y.h, y.w, y.c, how->bf16 ? " bf16" : "");
