@@ -440,6 +440,7 @@ static void test_graph(void **state)
         check_mode(&g, c, folded, WINOGRAD_BOUND);
     }
     check_mode(&g, c, (struct nn_compile){.batch = 3, .mode = NN_INFER}, WINOGRAD_BOUND);
+    check_mode(&g, c, (struct nn_compile){.batch = 2, .mode = NN_INFER, .brief = true}, DIRECT_BOUND);
     struct nn_compile bf16 = {.batch = 3, .mode = NN_TRAIN, .bf16 = true, .input_gradient = true};
     if (nn_has_bf16()) {
         check_mode(&g, c, bf16, BF16_BOUND);

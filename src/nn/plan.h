@@ -2,7 +2,7 @@
  *
  * A pure function of life times and sizes. The greedy is the usual one for static shapes: largest first, each
  * into the smallest gap that fits among the buffers already placed whose lives meet its own (Pisarchyk and
- * Lee 2020, "greedy by size"). */
+ * Lee 2020, "greedy by size"); or longest life first, whichever takes less. */
 #ifndef CLEARMASS_NN_PLAN_H
 #define CLEARMASS_NN_PLAN_H
 
