@@ -147,7 +147,7 @@ static void item(struct data_item *i, const char *id, const char *patient)
 }
 
 /* a1 and a2 are one patient; a2 and b1 one picture; b2 and c1 another; d is in the test part and like e. */
-static void test_splits_are_separated(void **state)
+static void test_pairs_across_a_split(void **state)
 {
     (void)state;
     enum { N = 7 };
@@ -173,16 +173,45 @@ static void test_splits_are_separated(void **state)
     assert_string_equal(text, "e = d, a2 = b1");
     free(text);
     free(pair);
-    assert_int_equal(leak_separate(&s, &m, l), 2); /* b, and then c */
-    for (int i = 0; i < 5; i++)
-        assert_int_equal(part[i], PART_TRAIN);
-    assert_int_equal(part[6], PART_VALIDATION);
-    assert_int_equal(leak_split_pairs(&pair, &s, &m, l), 1);
-    assert_string_equal(pair[0].first, "e");
-    free(pair);
     items[0].image_sha256 = items[6].image_sha256 = (char *)"abc"; /* the same file, whatever it looks like */
-    assert_int_equal(leak_split_pairs(&pair, &s, &m, l), 2);
+    assert_int_equal(leak_split_pairs(&pair, &s, &m, l), 3);
     free(pair);
+}
+
+/* A chain a2 = b1, b2 = c1, so a, b and c are one group; d tests, so that e, which looks like d, is alone. */
+static void test_groups_keep_pictures_together(void **state)
+{
+    (void)state;
+    enum { N = 8 };
+    static const char *const ID[N] = {"c1", "b1", "b2", "a1", "a2", "d", "e", "f"};
+    static const char *const PATIENT[N] = {"c", "b", "b", "a", "a", "d", "e", "f"};
+    static const char *const GROUP[N] = {"a", "a", "a", "a", "a", "d", "e", "f"};
+    static const uint64_t PICTURE[N] = {3, 2, 3, 1, 2, 4, 4, 5};
+    struct data_item items[N];
+    struct likeness l[N];
+    const struct manifest m = {.item = items, .count = N};
+    const char **name;
+    struct err err = ERR_INIT;
+
+    for (int i = 0; i < N; i++) {
+        struct image im = field(64, 64, PICTURE[i]);
+        item(&items[i], ID[i], PATIENT[i]);
+        items[i].part = i == 5 ? PART_TEST : PART_TRAIN;
+        l[i] = known(&im);
+        image_release(&im);
+    }
+    assert_int_equal(leak_groups(&name, &m, l), 2);
+    for (int i = 0; i < N; i++)
+        assert_string_equal(name[i], GROUP[i]);
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct split s = SPLIT_INIT;
+        must(split_make(&s, &m, name, .4, seed, &err), err);
+        for (int i = 1; i < 5; i++)
+            assert_int_equal(s.part[i], s.part[0]);
+        assert_int_equal(s.part[5], PART_TEST);
+        split_release(&s);
+    }
+    free(name);
 }
 
 int main(void)
@@ -192,7 +221,8 @@ int main(void)
         cmocka_unit_test(test_without_detail),
         cmocka_unit_test(test_phantoms),
         cmocka_unit_test_setup_teardown(test_read_and_kept, make_folder, remove_folder),
-        cmocka_unit_test(test_splits_are_separated),
+        cmocka_unit_test(test_pairs_across_a_split),
+        cmocka_unit_test(test_groups_keep_pictures_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

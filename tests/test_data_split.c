@@ -34,7 +34,7 @@ static void no_patient_is_in_two_parts(void **state)
         struct split s = SPLIT_INIT;
         struct err err = ERR_INIT;
 
-        must(split_make(&s, &m, .25, seed, &err), err);
+        must(split_make(&s, &m, NULL, .25, seed, &err), err);
         for (size_t i = 0; i < m.count; i++)
             for (size_t k = 0; k < i; k++)
                 if (!strcmp(m.item[i].patient, m.item[k].patient))
@@ -54,7 +54,7 @@ static void every_label_keeps_its_share(void **state)
         struct err err = ERR_INIT;
         double all[LABEL_COUNT] = {0}, taken[LABEL_COUNT] = {0};
 
-        must(split_make(&s, &m, .2, seed, &err), err);
+        must(split_make(&s, &m, NULL, .2, seed, &err), err);
         for (size_t i = 0; i < m.count; i++) {
             all[m.item[i].label]++;
             taken[m.item[i].label] += s.part[i] == PART_VALIDATION;
@@ -80,9 +80,9 @@ static void order_of_input_does_not_matter(void **state)
         turned.item[i] = turned.item[MANY - 1 - i];
         turned.item[MANY - 1 - i] = t;
     }
-    must(split_make(&a, &m, .2, 5, &err), err);
-    must(split_make(&b, &turned, .2, 5, &err), err);
-    must(split_make(&other, &m, .2, 6, &err), err);
+    must(split_make(&a, &m, NULL, .2, 5, &err), err);
+    must(split_make(&b, &turned, NULL, .2, 5, &err), err);
+    must(split_make(&other, &m, NULL, .2, 6, &err), err);
     for (size_t i = 0; i < MANY; i++) {
         assert_int_equal(a.part[i], b.part[MANY - 1 - i]);
         moved += a.part[i] != other.part[i];
@@ -108,14 +108,15 @@ static void the_official_test_part_stays(void **state)
         m.item[i].part = test ? PART_TEST : PART_TRAIN;
         tests += test;
     }
-    must(split_make(&s, &m, .3, 1, &err), err);
+    must(split_make(&s, &m, NULL, .3, 1, &err), err);
     for (size_t i = 0; i < m.count; i++)
         assert_int_equal(s.part[i] == PART_TEST, m.item[i].part == PART_TEST);
     assert_int_equal(split_count(&s, PART_TEST), tests);
     m.item[m.count - 1].part = PART_TEST;
     free(m.item[m.count - 1].patient);
     m.item[m.count - 1].patient = mem_copy_string(m.item[m.count - 2].patient);
-    must(split_make(&s, &m, .3, 1, &err), err); /* one patient in both parts: only its test image tests */
+    must(split_make(&s, &m, NULL, .3, 1, &err),
+         err); /* one patient in both parts: only its test image tests */
     assert_int_equal(s.part[m.count - 1], PART_TEST);
     assert_int_not_equal(s.part[m.count - 2], PART_TEST);
     split_release(&s);
@@ -132,7 +133,7 @@ static void a_seed_means_the_same_for_ever(void **state)
     char hash[FILE_SHA256_TEXT], read_hash[FILE_SHA256_TEXT];
     const char *path = in(*state, "split.csv");
 
-    must(split_make(&s, &m, .2, 42, &err), err);
+    must(split_make(&s, &m, NULL, .2, 42, &err), err);
     must(split_write(&s, &m, path, hash, &err), err);
     must(split_read(&again, &m, path, read_hash, &err), err);
     assert_string_equal(hash, read_hash);
@@ -152,11 +153,11 @@ static void too_few_is_told(void **state)
     struct err err = ERR_INIT;
 
     (void)state;
-    assert_false(split_make(&s, &m, .2, 1, &err));
+    assert_false(split_make(&s, &m, NULL, .2, 1, &err));
     assert_contains(err.text, "too few patients (1, 3 images)");
-    assert_false(split_make(&s, &m, 1, 1, &err));
+    assert_false(split_make(&s, &m, NULL, 1, 1, &err));
     assert_contains(err.text, "between 0 and 1");
-    assert_false(split_make(&s, &m, 0, 1, &err));
+    assert_false(split_make(&s, &m, NULL, 0, 1, &err));
     assert_null(s.part);
     manifest_release(&m);
 }

@@ -207,7 +207,7 @@ static void truths_weigh_and_smooth(void **state)
     size_t benign = 0;
 
     assert_true(manifest_read(&m, data, &err) && crops_find(&c, &m, &err) &&
-                split_make(&split, &m, .3, 1, &err));
+                split_make(&split, &m, NULL, .3, 1, &err));
     const struct source_crops how = {.crops = &c,
                                      .split = &split,
                                      .prep = {32, PREP_STRETCH, false, PREP_CAFFE},

@@ -36,34 +36,34 @@ size_t leak_pairs(struct leak_pair **out, const struct leak_side *a, const struc
     return n;
 }
 
-static size_t move_patient(struct split *s, const struct manifest *m, const char *patient)
+/* Everybody known by one of two names is known by the one that sorts first. */
+static void join_groups(const char **name, size_t n, const char *a, const char *b)
 {
-    for (size_t i = 0; i < m->count; i++)
-        if (s->part[i] == PART_VALIDATION && !strcmp(m->item[i].patient, patient))
-            s->part[i] = PART_TRAIN;
-    return 1;
+    const char *first = strcmp(a, b) < 0 ? a : b, *other = first == a ? b : a;
+
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(name[i], other))
+            name[i] = first;
 }
 
-/* One walk over all pairs; who is moved may meet others, so it is repeated. */
-static size_t separate_once(struct split *s, const struct leak_side *all)
-{
-    size_t moved = 0;
-
-    for (size_t i = 0; i < all->m->count; i++)
-        for (size_t k = 0; k < all->m->count && s->part[i] == PART_VALIDATION; k++)
-            if (s->part[k] == PART_TRAIN && same_picture(all, i, all, k))
-                moved += move_patient(s, all->m, all->m->item[i].patient);
-    return moved;
-}
-
-size_t leak_separate(struct split *s, const struct manifest *m, const struct likeness *likeness)
+size_t leak_groups(const char ***out, const struct manifest *m, const struct likeness *likeness)
 {
     const struct leak_side all = {m, likeness, NULL};
-    size_t moved = 0, now;
+    const char **name = mem_new(m->count + 1, sizeof *name);
+    size_t joined = 0;
 
-    while ((now = separate_once(s, &all)) > 0)
-        moved += now;
-    return moved;
+    for (size_t i = 0; i < m->count; i++)
+        name[i] = m->item[i].patient;
+    for (size_t i = 0; i < m->count; i++) {
+        for (size_t k = i + 1; k < m->count && m->item[i].part != PART_TEST; k++) {
+            if (m->item[k].part == PART_TEST || !strcmp(name[i], name[k]) || !same_picture(&all, i, &all, k))
+                continue;
+            join_groups(name, m->count, name[i], name[k]);
+            joined++;
+        }
+    }
+    *out = name;
+    return joined;
 }
 
 static bool *items_of(const struct split *s, enum data_part a, enum data_part b)

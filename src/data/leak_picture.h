@@ -19,9 +19,10 @@ struct leak_pair {
  * free() it. Returns how many. */
 size_t leak_pairs(struct leak_pair **out, const struct leak_side *a, const struct leak_side *b);
 
-/* Moves patients of the validation part who share a picture with a patient of the training part over to that
- * part, until none is left; returns how many were moved. */
-size_t leak_separate(struct split *s, const struct manifest *m, const struct likeness *likeness);
+/* Names for split_make that keep patients together who share a picture outside the official test part, with
+ * each other or by way of a third. *out is new, free() it; its names are the manifest's. Returns how many
+ * patients were joined to another. */
+size_t leak_groups(const char ***out, const struct manifest *m, const struct likeness *likeness);
 
 /* The pairs between training, validation and test part that are there nonetheless, as leak_pairs gives them.
  */

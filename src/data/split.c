@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One person's images: a run of items in an order sorted by patient. */
+/* One person's images: a run of items in an order sorted by name. */
 struct person {
     const char *name;
     size_t first, count; /* in struct people.order */
@@ -19,19 +19,26 @@ struct person {
 
 struct people {
     const struct manifest *manifest;
-    size_t *order; /* indices of items, sorted by patient */
+    const char *const *name; /* whose an item is; NULL: its patient's */
+    size_t *order;           /* indices of items, sorted by name */
     struct person *person;
     size_t count;
 };
 
-static int compare_items(const void *a, const void *b, void *manifest)
+static const char *name_of(const struct people *p, size_t i)
 {
-    const struct manifest *m = manifest;
+    return p->name ? p->name[i] : p->manifest->item[i].patient;
+}
+
+static int compare_items(const void *a, const void *b, void *people)
+{
+    const struct people *p = people;
+    const struct manifest *m = p->manifest;
     size_t i = *(const size_t *)a, k = *(const size_t *)b;
-    int by_patient = strcmp(m->item[i].patient, m->item[k].patient);
+    int by_name = strcmp(name_of(p, i), name_of(p, k));
     bool test_i = m->item[i].part == PART_TEST, test_k = m->item[k].part == PART_TEST;
 
-    return by_patient ? by_patient : test_i != test_k ? test_i - test_k : (i > k) - (i < k);
+    return by_name ? by_name : test_i != test_k ? test_i - test_k : (i > k) - (i < k);
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -66,23 +73,25 @@ static void people_release(struct people *p)
 }
 
 /* A patient of the official test part who has other images too counts as two people. */
-static void people_find(struct people *out, const struct manifest *m, uint64_t seed)
+static void people_find(struct people *out, const struct manifest *m, const char *const *name, uint64_t seed)
 {
     struct people p = {.manifest = m,
+                       .name = name,
                        .order = mem_new(m->count + 1, sizeof *p.order),
                        .person = mem_new(m->count + 1, sizeof *p.person)};
 
     for (size_t i = 0; i < m->count; i++)
         p.order[i] = i;
-    qsort_r(p.order, m->count, sizeof *p.order, compare_items, (void *)m);
+    qsort_r(p.order, m->count, sizeof *p.order, compare_items, &p);
     for (size_t i = 0; i < m->count; i++) {
         const struct data_item *item = &m->item[p.order[i]];
         struct person *who = p.count ? &p.person[p.count - 1] : NULL;
         bool test = item->part == PART_TEST;
+        const char *name_here = name_of(&p, p.order[i]);
 
-        if (!who || strcmp(who->name, item->patient) || who->test != test) {
-            struct rng rng = rng_at(seed, RNG_SPLIT, hash_text(item->patient), 0);
-            p.person[p.count++] = (struct person){item->patient, i, 1, rng_u64(&rng), item->label, test};
+        if (!who || strcmp(who->name, name_here) || who->test != test) {
+            struct rng rng = rng_at(seed, RNG_SPLIT, hash_text(name_here), 0);
+            p.person[p.count++] = (struct person){name_here, i, 1, rng_u64(&rng), item->label, test};
             continue;
         }
         who->count++;
@@ -120,7 +129,8 @@ static void draw_label(struct split *s, const struct people *p, enum data_label 
     }
 }
 
-bool split_make(struct split *out, const struct manifest *m, double share, uint64_t seed, struct err *err)
+bool split_make(struct split *out, const struct manifest *m, const char *const *name, double share,
+                uint64_t seed, struct err *err)
 {
     struct people p = {0};
     struct split s = {mem_new(m->count + 1, sizeof *s.part), m->count};
@@ -130,7 +140,7 @@ bool split_make(struct split *out, const struct manifest *m, double share, uint6
         err_set(err, ERR_INPUT, "the share of validation images must lie between 0 and 1");
         goto out;
     }
-    people_find(&p, m, seed);
+    people_find(&p, m, name, seed);
     for (size_t i = 0; i < m->count; i++)
         s.part[i] = PART_TEST;
     for (int label = 0; label < LABEL_COUNT; label++)
@@ -186,12 +196,13 @@ static bool read_parts(struct split *s, const struct manifest *m, const struct c
 
 static bool check_people(const struct split *s, const struct manifest *m, struct err *err)
 {
+    struct people p = {.manifest = m};
     size_t *order = mem_new(m->count + 1, sizeof *order);
     bool ok = true;
 
     for (size_t i = 0; i < m->count; i++)
         order[i] = i;
-    qsort_r(order, m->count, sizeof *order, compare_items, (void *)m);
+    qsort_r(order, m->count, sizeof *order, compare_items, &p);
     const struct data_item *last = NULL; /* official test images, which may be of anybody, aside */
     for (size_t i = 0; i < m->count && ok; i++) {
         const struct data_item *b = &m->item[order[i]];

@@ -188,27 +188,33 @@ static bool check_leaks(const struct folder *f, const struct train_job *job, str
     return ok;
 }
 
-/* A picture that is there twice, under two names, must not be learnt from and judged as well. A split of
- * one's own gives way: the patients concerned train. */
-static bool check_pictures(struct folder *f, const struct train_job *job, bool own, struct err *err)
+/* A split of one's own keeps patients together who share a picture. */
+static bool make_split(struct folder *f, const struct train_job *job, const struct likeness *l,
+                       struct err *err)
 {
-    struct likeness *l = NULL;
-    struct leak_pair *pair = NULL;
-    bool ok = likeness_read(&l, &f->manifest, err);
+    const struct train_options *o = &job->options;
+    const char **name = NULL;
+    const size_t joined = job->allow_leak ? 0 : leak_groups(&name, &f->manifest, l);
+    bool ok = split_make(&f->split, &f->manifest, name, o->validation, (uint64_t)o->seed, err) ||
+              err_at(err, "%s", job->data);
 
-    if (!ok)
-        return false;
-    const size_t moved = own && !job->allow_leak ? leak_separate(&f->split, &f->manifest, l) : 0,
-                 n = leak_split_pairs(&pair, &f->split, &f->manifest, l);
-    if (moved)
-        log_info("%zu patient%s train%s instead of validating: they share pictures with training patients",
-                 moved, moved == 1 ? "" : "s", moved == 1 ? "s" : "");
+    if (ok && joined)
+        log_info("%zu patient%s stay%s on the side of another: they share pictures", joined,
+                 joined == 1 ? "" : "s", joined == 1 ? "s" : "");
+    free(name);
+    return ok;
+}
+
+/* A picture that is there twice, under two names, must not be learnt from and judged as well. */
+static bool check_pictures(struct folder *f, const struct train_job *job, const struct likeness *l,
+                           struct err *err)
+{
+    struct leak_pair *pair;
+    const size_t n = leak_split_pairs(&pair, &f->split, &f->manifest, l);
     char *names = leak_pairs_text(pair, n);
-    if (moved && !split_count(&f->split, PART_VALIDATION)) {
-        ok = err_set(err, ERR_INPUT,
-                     "%s: every patient of the validation part shares a picture with the training part",
-                     job->data);
-    } else if (n && !job->allow_leak) {
+    bool ok = true;
+
+    if (n && !job->allow_leak) {
         ok = err_set(
             err, ERR_INPUT,
             "%s: %zu picture%s on two sides of the split (%s), so results would flatter; --allow-leak trains "
@@ -222,27 +228,24 @@ static bool check_pictures(struct folder *f, const struct train_job *job, bool o
     }
     free(names);
     free(pair);
-    free(l);
     return ok;
 }
 
 static bool decide_split(struct folder *f, const struct train_job *job, struct err *err)
 {
-    const struct train_options *o = &job->options;
+    struct likeness *l = NULL;
     bool kept = false;
 
     if (!f->fresh)
         return run_split(&f->split, &f->run, &f->manifest, err);
-    if (!check_leaks(f, job, err))
+    if (!check_leaks(f, job, err) || !inherit_split(f, job, &kept, err) ||
+        !likeness_read(&l, &f->manifest, err))
         return false;
-    if (!inherit_split(f, job, &kept, err))
-        return false;
-    if (kept) {
+    if (kept)
         log_info("split of %s kept", job->init);
-    } else if (!split_make(&f->split, &f->manifest, o->validation, (uint64_t)o->seed, err)) {
-        return err_at(err, "%s", job->data);
-    }
-    return check_pictures(f, job, !kept, err);
+    bool ok = (kept || make_split(f, job, l, err)) && check_pictures(f, job, l, err);
+    free(l);
+    return ok;
 }
 
 /* A network that never sees a lesion learns to answer black, whatever it is shown. */
