@@ -148,4 +148,5 @@ def main():
     print(f"{statistics.median(took) * 1e3 / batch:.3f} {min(took) * 1e3 / batch:.3f}")
 
 
-main()
+if __name__ == "__main__":
+    main()

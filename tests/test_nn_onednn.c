@@ -337,6 +337,22 @@ static nn_id bottleneck(struct nn_graph *g, nn_id x, const char *name, int width
     return nn_relu(g, nn_add(g, y, x));
 }
 
+static void norms_in_sums(struct nn_graph *g)
+{
+    static const struct nn_norm STILL = {.epsilon = 1e-3f, .frozen = true};
+    nn_id x = nn_input(g, (struct nn_shape){64, 7, 6});
+    nn_id a = nn_relu(g, nn_add(g, norm(g, conv(g, x, "a", 64, 1, 1), "na"), x)); /* x may need no gradient */
+    nn_id b = nn_relu(g, nn_add(g, norm(g, a, "nb"), a));                         /* the norm's own input */
+    nn_id c = nn_relu(g, nn_add(g, nn_batchnorm(g, conv(g, b, "c", 64, 1, 1), "nc", STILL), b));
+    nn_id d = nn_add(g, norm(g, conv(g, c, "d", 64, 1, 1), "nd"), c); /* no ReLU */
+    nn_id e = nn_relu(g, nn_add(g, d, norm(g, conv(g, d, "e", 64, 3, 1), "ne")));
+    nn_id de = nn_concat(g, d, e); /* e lies inside, and d has a gradient before its sum has */
+    nn_id f = norm(g, conv(g, de, "f", 20, 1, 1), "nf"); /* off the vector width */
+    nn_id h = nn_relu(g, nn_add(g, f, norm(g, conv(g, de, "g", 20, 1, 1), "ng")));
+    nn_id i = norm(g, conv(g, h, "h", 544, 1, 1), "nh"); /* several stripes */
+    nn_relu(g, nn_add(g, norm(g, conv(g, de, "i", 544, 1, 1), "ni"), i));
+}
+
 static void residual(struct nn_graph *g)
 {
     nn_id x = nn_input(g, (struct nn_shape){3, 32, 32});
@@ -392,6 +408,7 @@ static const struct graph_case CASES[] = {
     {"dense head, odd", head_odd, false, 0},
     {"softmax of pixels", softmax_pixels, false, 0},
     {"branches", branches, false, 0},
+    {"norms in sums", norms_in_sums, false, 0},
     {"nested concatenations", nested_concat, false, 0},
     {"residual blocks", residual, true,
      .4}, /* numbers near 1 that differ by .1: bf16 blurs the differences */

@@ -48,6 +48,7 @@ enum onednn_role {
     AT_Y,     /* output of the layer */
     AT_DY,    /* gradient with respect to the output */
     AT_DX,    /* gradient with respect to the input: written */
+    AT_DX2,   /* gradient with respect to the second input, or NULL */
     AT_BASE,  /* what DX gets added to (may be DX itself), or NULL for nothing */
     AT_INDEX, /* bytes: which place of its window won (pooling) */
     AT_GAMMA,

@@ -119,16 +119,18 @@ static bool read_later(const struct onednn_lowering *l, nn_id x, nn_id first, nn
     return found;
 }
 
-/* In NN_INFER a sum is joined to the convolution made last of its two sides, which then adds to the other
- * side in its place: that must be read by nobody after. */
+/* A sum is joined to the layer made last of its two sides: in NN_TRAIN to a norm; in NN_INFER to a
+ * convolution, which then adds to the other side in its place: that must be read by nobody after. */
 static bool join_sum(struct onednn_lowering *l, nn_id sum)
 {
     nn_id a = l->same[l->g->node[sum].in[0]], b = l->same[l->g->node[sum].in[1]];
     int last = unit_of(l, a) > unit_of(l, b) ? unit_of(l, a) : unit_of(l, b);
     struct onednn_unit *u = &l->unit[last];
     nn_id other = u->out == a ? b : a;
-    if (l->o->how.mode != NN_INFER || a == b || u->op != NN_CONV2D || u->relu || u->n_in == 2 ||
-        u->in[0] == other || l->reader[u->out] != sum || read_later(l, other, u->id, sum))
+    bool norm = l->o->how.mode == NN_TRAIN && u->op == NN_BATCHNORM && !u->drop && l->needs[u->id],
+         conv = l->o->how.mode == NN_INFER && u->op == NN_CONV2D && u->in[0] != other &&
+                !read_later(l, other, u->id, sum);
+    if (a == b || u->relu || u->n_in == 2 || l->reader[u->out] != sum || !(norm || conv))
         return false;
     u->in[u->n_in++] = other;
     u->out = sum;

@@ -14,7 +14,7 @@ struct onednn_unit {
     nn_id out;                  /* tensor written: the last node of the unit */
     const struct nn_node *norm; /* batch norm folded into this convolution, or NULL */
     const struct nn_node *drop; /* dropout joined to this batch norm, or NULL */
-    bool relu;                  /* a ReLU is joined */
+    bool relu;                  /* a ReLU is joined; with a sum joined to a norm or a convolution, after it */
     bool folded; /* a convolution that takes in[0] not yet upsampled, and in[1] as its further channels */
     struct onednn_view saved, factor, index; /* what forward leaves for backward */
 };

@@ -1,10 +1,15 @@
-/* Batch normalisation with ReLU and spatial dropout in the same pass, on [n, c / block, h, w, block] or, in
- * bf16, on [n, h, w, c].
+/* Batch normalisation with what follows it in the same pass, ReLU and spatial dropout, or a sum and ReLU, on
+ * [n, c / block, h, w, block] or, in bf16, on [n, h, w, c].
  *
- * Forward: y = f * relu((x - mean) * a + beta), a = gamma / sqrt(variance + epsilon), f the dropout factor.
+ * Forward: y = f * relu((x - mean) * a + beta + x2), a = gamma / sqrt(variance + epsilon), f the dropout
+ * factor, x2 the other side of the sum.
  * Backward (Ioffe and Szegedy 2015): with dz = dy * f where the ReLU let pass,
  *   dbeta = sum dz, dgamma = sum dz * xhat, dx = a * (dz - dbeta / m - xhat * dgamma / m), m = batch * h * w;
- * with fixed statistics dx = a * dz. What the ReLU let pass is computed again from x by the same expression.
+ * with fixed statistics dx = a * dz. What the ReLU let pass is computed again from x by the same expression;
+ * that of a sum is read off y, and dz, which is the gradient of x2 too, is written down.
+ *
+ * Channels are cut into stripes, the innermost loops of every kernel: a channel block, or in bf16 all
+ * channels of a pixel up to STRIPE, so that memory is read in the order it lies in.
  *
  * Sums run over pieces of a plane whose cut depends on the shape alone, and pieces are added in order, so the
  * result does not depend on the number of threads. Within a piece floats are added in short runs, runs in
@@ -15,17 +20,35 @@
 #include <omp.h>
 
 enum {
-    MAX_BLOCK = 16,
-    PIECE = 3136,          /* pixels of a channel block */
-    PIECE_BF16 = 1 << 16,  /* numbers of all channels: what a core's cache holds */
-    RUN = 64,              /* pixels added in float */
-    SMALL = 1 << 20,       /* bytes of one channel block of the batch that a core's cache holds */
-    VALUES = 2 * MAX_BLOCK /* doubles a piece leaves behind */
+    STRIPE = 512,         /* channels, at most */
+    PIECE = 3136,         /* pixels of a channel block */
+    PIECE_BF16 = 1 << 16, /* numbers of all channels: what a core's cache holds */
+    RUN = 64,             /* pixels added in float */
+    SMALL = 1 << 20       /* bytes of one channel block of the batch that a core's cache holds */
 };
 
-static inline int blocks(const struct onednn_job *j)
+/* ---- stripes of channels, pieces of planes ---- */
+
+/* The last stripe may hold fewer. */
+static inline int stripe_channels(const struct onednn_job *j)
 {
-    return j->in.c / j->block;
+    return !j->bf16 ? j->block : j->in.c < STRIPE ? j->in.c : STRIPE;
+}
+
+static inline int stripes(const struct onednn_job *j)
+{
+    return (j->in.c + stripe_channels(j) - 1) / stripe_channels(j);
+}
+
+static inline int stripe_first(const struct onednn_job *j, int stripe)
+{
+    return stripe * stripe_channels(j);
+}
+
+static inline int stripe_width(const struct onednn_job *j, int stripe)
+{
+    int left = j->in.c - stripe_first(j, stripe);
+    return left < stripe_channels(j) ? left : stripe_channels(j);
 }
 
 static inline size_t pixels(const struct onednn_job *j)
@@ -45,22 +68,28 @@ static int pieces(const struct onednn_job *j)
     return (int)((pixels(j) + piece_pixels(j) - 1) / piece_pixels(j));
 }
 
-size_t onednn_norm_part(const struct onednn_job *j)
+static inline int items(const struct onednn_job *j)
 {
-    /* the sums of every piece, then two coefficients a channel */
-    return (size_t)j->batch * (size_t)pieces(j) * (size_t)blocks(j) * VALUES + 2 * (size_t)j->in.c;
+    return j->batch * pieces(j);
 }
 
-static double *part_of(const struct onednn_job *j, int block, int item)
+size_t onednn_norm_part(const struct onednn_job *j)
 {
-    size_t items = (size_t)j->batch * (size_t)pieces(j);
-    return (double *)j->at[AT_PART].at + ((size_t)block * items + (size_t)item) * VALUES;
+    /* two sums a channel of every piece, then two coefficients a channel */
+    return 2 * (size_t)stripe_channels(j) * (size_t)stripes(j) * (size_t)items(j) + 2 * (size_t)j->in.c;
+}
+
+/* The two sums of a piece, [2][channels of a stripe]. */
+static double *part_of(const struct onednn_job *j, int stripe, int item)
+{
+    size_t place = (size_t)stripe * (size_t)items(j) + (size_t)item;
+    return (double *)j->at[AT_PART].at + place * 2 * (size_t)stripe_channels(j);
 }
 
 /* The two coefficients of backward, [2][c]. */
 static double *coefficients(const struct onednn_job *j)
 {
-    return part_of(j, blocks(j), 0);
+    return part_of(j, stripes(j), 0);
 }
 
 static float *floats_at(const struct onednn_job *j, enum onednn_role role)
@@ -82,28 +111,32 @@ static struct piece piece_at(const struct onednn_job *j, int item)
     return p;
 }
 
-static inline struct lanes piece_lanes(const struct onednn_job *j, enum onednn_role role, int block,
+static inline struct lanes piece_lanes(const struct onednn_job *j, enum onednn_role role, int stripe,
                                        struct piece p)
 {
-    return lanes_at(j, role, j->in, p.image, block, p.first);
+    return lanes_at(j, role, j->in, p.image, stripe_first(j, stripe) / j->block, p.first);
 }
 
 /* From the pixel `count` further on. */
 INLINE struct lanes lanes_from(struct lanes x, size_t count, bool bf16)
 {
-    return (struct lanes){(char *)x.at + count * x.pixel * number_size(bf16), x.pixel};
+    if (x.at)
+        x.at = (char *)x.at + count * x.pixel * number_size(bf16);
+    return x;
 }
 
-/* Per channel of a block. */
+/* ---- forward ---- */
+
+/* Per channel of a stripe. */
 struct channels {
-    float mean[MAX_BLOCK], scale[MAX_BLOCK], beta[MAX_BLOCK], factor[MAX_BLOCK];
+    float mean[STRIPE], scale[STRIPE], beta[STRIPE], factor[STRIPE];
 };
 
-static void channels_at(struct channels *k, const struct onednn_job *j, int block, int image)
+static void channels_at(struct channels *k, const struct onednn_job *j, int stripe, int image)
 {
     const float *mean = floats_at(j, AT_SAVED), *inverse = mean + j->in.c, *factor = floats_at(j, AT_FACTOR);
-    for (int b = 0; b < j->block; b++) {
-        int c = block * j->block + b;
+    for (int b = 0; b < stripe_width(j, stripe); b++) {
+        int c = stripe_first(j, stripe) + b;
         k->mean[b] = mean[c];
         k->scale[b] = floats_at(j, AT_GAMMA)[c] * inverse[c];
         k->beta[b] = floats_at(j, AT_BETA)[c];
@@ -112,18 +145,29 @@ static void channels_at(struct channels *k, const struct onednn_job *j, int bloc
 }
 
 /* The channels' first pixels: near their means. */
-static void shift_at(const struct onednn_job *j, int block, float shift[MAX_BLOCK])
+static void shift_at(const struct onednn_job *j, int stripe, float shift[STRIPE])
 {
-    struct lanes x = piece_lanes(j, AT_X, block, (struct piece){0});
-    for (int b = 0; b < j->block; b++)
+    struct lanes x = piece_lanes(j, AT_X, stripe, (struct piece){0});
+    for (int b = 0; b < stripe_width(j, stripe); b++)
         shift[b] = number_get(x.at, (size_t)b, j->bf16);
+}
+
+/* Adds the sums of a run to those of its piece. */
+INLINE void add_run(double *restrict total, const float *restrict s, const float *restrict q, int width)
+{
+    for (int b = 0; b < width; b++) {
+        total[b] += (double)s[b];
+        total[width + b] += (double)q[b];
+    }
 }
 
 /* Sums of x - shift and of its square. */
 INLINE void sum_run(struct lanes x, const float *restrict shift, size_t n, double *restrict total, int width,
                     bool bf16)
 {
-    float s[MAX_BLOCK] = {0}, q[MAX_BLOCK] = {0};
+    float s[STRIPE], q[STRIPE];
+    for (int b = 0; b < width; b++)
+        s[b] = q[b] = 0;
     for (size_t p = 0; p < n; p++) {
 #pragma omp simd
         for (int b = 0; b < width; b++) {
@@ -132,47 +176,48 @@ INLINE void sum_run(struct lanes x, const float *restrict shift, size_t n, doubl
             q[b] += d * d;
         }
     }
-    for (int b = 0; b < width; b++) {
-        total[b] += (double)s[b];
-        total[MAX_BLOCK + b] += (double)q[b];
-    }
+    add_run(total, s, q, width);
 }
 
-INLINE void sum_piece(const struct onednn_job *j, int block, int item, int width, bool bf16)
+INLINE void sum_piece(const struct onednn_job *j, int stripe, int item, int width, bool bf16)
 {
     struct piece p = piece_at(j, item);
-    struct lanes x = piece_lanes(j, AT_X, block, p);
-    float shift[MAX_BLOCK];
-    double *total = part_of(j, block, item);
-    shift_at(j, block, shift);
-    for (int i = 0; i < VALUES; i++)
+    struct lanes x = piece_lanes(j, AT_X, stripe, p);
+    float shift[STRIPE];
+    double *total = part_of(j, stripe, item);
+    shift_at(j, stripe, shift);
+    for (int i = 0; i < 2 * width; i++)
         total[i] = 0;
     for (size_t i = 0; i < p.count; i += RUN)
         sum_run(lanes_from(x, i, bf16), shift, p.count - i < RUN ? p.count - i : RUN, total, width, bf16);
 }
 
-/* The totals of channel b over all pieces. */
-static void total_of(const struct onednn_job *j, int block, int b, double *first, double *second)
+/* The totals over all pieces, [2][width]. */
+static void totals_of(const struct onednn_job *j, int stripe, double total[2 * STRIPE])
 {
-    *first = *second = 0;
-    for (int i = 0; i < j->batch * pieces(j); i++) {
-        *first += part_of(j, block, i)[b];
-        *second += part_of(j, block, i)[MAX_BLOCK + b];
+    int n = 2 * stripe_width(j, stripe);
+    for (int b = 0; b < n; b++)
+        total[b] = 0;
+    for (int i = 0; i < items(j); i++) {
+        const double *part = part_of(j, stripe, i);
+        for (int b = 0; b < n; b++)
+            total[b] += part[b];
     }
 }
 
 /* From sums to the statistics used, and into the moving ones. */
-static void statistics(const struct onednn_job *j, const struct onednn_run *r, int block)
+static void statistics(const struct onednn_job *j, const struct onednn_run *r, int stripe)
 {
-    float shift[MAX_BLOCK], *mean = floats_at(j, AT_SAVED), *inverse = mean + j->in.c;
-    double m = (double)j->batch * (double)pixels(j), keep = r->step ? (double)r->step->momentum : 1;
-    shift_at(j, block, shift);
-    for (int b = 0; b < j->block; b++) {
-        int c = block * j->block + b;
-        double sum, squares;
-        total_of(j, block, b, &sum, &squares);
-        double centre = sum / m + (double)shift[b];
-        double variance = fmax(squares / m - (sum / m) * (sum / m), 0);
+    float shift[STRIPE], *mean = floats_at(j, AT_SAVED), *inverse = mean + j->in.c;
+    double total[2 * STRIPE], m = (double)j->batch * (double)pixels(j),
+                              keep = r->step ? (double)r->step->momentum : 1;
+    int width = stripe_width(j, stripe);
+    shift_at(j, stripe, shift);
+    totals_of(j, stripe, total);
+    for (int b = 0; b < width; b++) {
+        int c = stripe_first(j, stripe) + b;
+        double off = total[b] / m, centre = off + (double)shift[b];
+        double variance = fmax(total[width + b] / m - off * off, 0);
         float *moving_mean = &floats_at(j, AT_MEAN)[c], *moving_variance = &floats_at(j, AT_VARIANCE)[c];
         mean[c] = (float)centre;
         inverse[c] = (float)(1 / sqrt(variance + (double)j->epsilon));
@@ -191,21 +236,44 @@ static void moving_statistics(const struct onednn_job *j)
     }
 }
 
-INLINE void apply_piece(const struct onednn_job *j, int block, int item, int width, bool bf16)
+struct apply_piece {
+    struct lanes x, x2, y;
+    size_t count;
+    float floor;
+};
+
+INLINE void apply_pixels(const struct apply_piece *r, const struct channels *k, bool add, int width,
+                         bool bf16)
 {
-    struct piece p = piece_at(j, item);
-    struct channels k;
-    struct lanes x = piece_lanes(j, AT_X, block, p), y = piece_lanes(j, AT_Y, block, p);
-    float floor = j->relu ? 0 : -INFINITY;
-    channels_at(&k, j, block, p.image);
-    for (size_t i = 0; i < p.count; i++) {
+    for (size_t i = 0; i < r->count; i++) {
 #pragma omp simd
         for (int b = 0; b < width; b++) {
-            float z = (number_get(x.at, i * x.pixel + (size_t)b, bf16) - k.mean[b]) * k.scale[b] + k.beta[b];
-            number_put(y.at, i * y.pixel + (size_t)b, (z < floor ? floor : z) * k.factor[b], bf16);
+            size_t lane = (size_t)b;
+            float z =
+                (number_get(r->x.at, i * r->x.pixel + lane, bf16) - k->mean[b]) * k->scale[b] + k->beta[b];
+            z = add ? z + number_get(r->x2.at, i * r->x2.pixel + lane, bf16) : z;
+            number_put(r->y.at, i * r->y.pixel + lane, (z < r->floor ? r->floor : z) * k->factor[b], bf16);
         }
     }
 }
+
+INLINE void apply_piece(const struct onednn_job *j, int stripe, int item, int width, bool bf16)
+{
+    struct piece p = piece_at(j, item);
+    struct channels k;
+    struct apply_piece r = {.x = piece_lanes(j, AT_X, stripe, p),
+                            .x2 = piece_lanes(j, AT_X2, stripe, p),
+                            .y = piece_lanes(j, AT_Y, stripe, p),
+                            .count = p.count,
+                            .floor = j->relu ? 0 : -INFINITY};
+    channels_at(&k, j, stripe, p.image);
+    if (r.x2.at)
+        apply_pixels(&r, &k, true, width, bf16);
+    else
+        apply_pixels(&r, &k, false, width, bf16);
+}
+
+/* ---- backward ---- */
 
 /* What flows back through ReLU and dropout. */
 INLINE float flow(const struct channels *k, float x, float dy, float floor, int b)
@@ -214,11 +282,27 @@ INLINE float flow(const struct channels *k, float x, float dy, float floor, int 
     return dy * (z > floor ? factor : 0);
 }
 
+/* DZ = DY where Y > 0. */
+INLINE void gate_run(struct lanes y, struct lanes dy, struct lanes dz, size_t n, int width, bool bf16)
+{
+    for (size_t p = 0; p < n; p++) {
+#pragma omp simd
+        for (int b = 0; b < width; b++) {
+            size_t lane = (size_t)b;
+            float v = number_get(dy.at, p * dy.pixel + lane, bf16);
+            number_put(dz.at, p * dz.pixel + lane, number_get(y.at, p * y.pixel + lane, bf16) > 0 ? v : 0,
+                       bf16);
+        }
+    }
+}
+
 /* Sums of dz and of dz * (x - mean). */
 INLINE void back_run(struct lanes x, struct lanes dy, const struct channels *restrict k, float floor,
                      size_t n, double *restrict total, int width, bool bf16)
 {
-    float s[MAX_BLOCK] = {0}, q[MAX_BLOCK] = {0};
+    float s[STRIPE], q[STRIPE];
+    for (int b = 0; b < width; b++)
+        s[b] = q[b] = 0;
     for (size_t p = 0; p < n; p++) {
 #pragma omp simd
         for (int b = 0; b < width; b++) {
@@ -228,36 +312,51 @@ INLINE void back_run(struct lanes x, struct lanes dy, const struct channels *res
             q[b] += dz * (v - k->mean[b]);
         }
     }
-    for (int b = 0; b < width; b++) {
-        total[b] += (double)s[b];
-        total[MAX_BLOCK + b] += (double)q[b];
-    }
+    add_run(total, s, q, width);
 }
 
-INLINE void back_sum_piece(const struct onednn_job *j, int block, int item, int width, bool bf16)
+/* Behind a sum the ReLU's gate is applied once, here. */
+static inline bool is_gated(const struct onednn_job *j)
+{
+    return j->at[AT_DX2].at != NULL;
+}
+
+static inline float floor_of(const struct onednn_job *j)
+{
+    return j->relu && !is_gated(j) ? 0 : -INFINITY;
+}
+
+INLINE void back_sum_piece(const struct onednn_job *j, int stripe, int item, int width, bool bf16)
 {
     struct piece p = piece_at(j, item);
     struct channels k;
-    struct lanes x = piece_lanes(j, AT_X, block, p), dy = piece_lanes(j, AT_DY, block, p);
-    double *total = part_of(j, block, item);
-    channels_at(&k, j, block, p.image);
-    for (int i = 0; i < VALUES; i++)
+    struct lanes x = piece_lanes(j, AT_X, stripe, p), dy = piece_lanes(j, AT_DY, stripe, p),
+                 y = piece_lanes(j, AT_Y, stripe, p), dz = piece_lanes(j, AT_DX2, stripe, p);
+    double *total = part_of(j, stripe, item);
+    channels_at(&k, j, stripe, p.image);
+    for (int i = 0; i < 2 * width; i++)
         total[i] = 0;
-    for (size_t i = 0; i < p.count; i += RUN)
-        back_run(lanes_from(x, i, bf16), lanes_from(dy, i, bf16), &k, j->relu ? 0 : -INFINITY,
-                 p.count - i < RUN ? p.count - i : RUN, total, width, bf16);
+    for (size_t i = 0; i < p.count; i += RUN) {
+        size_t n = p.count - i < RUN ? p.count - i : RUN;
+        struct lanes from = lanes_from(dy, i, bf16);
+        if (dz.at) {
+            gate_run(lanes_from(y, i, bf16), from, lanes_from(dz, i, bf16), n, width, bf16);
+            from = lanes_from(dz, i, bf16);
+        }
+        back_run(lanes_from(x, i, bf16), from, &k, floor_of(j), n, total, width, bf16);
+    }
 }
 
 /* From sums to gradients and to the two coefficients: dx = a * dz - c0 - c1 * (x - mean). */
-static void back_totals(const struct onednn_job *j, const struct onednn_run *r, int block)
+static void back_totals(const struct onednn_job *j, const struct onednn_run *r, int stripe)
 {
     const float *inverse = floats_at(j, AT_SAVED) + j->in.c;
-    double m = (double)j->batch * (double)pixels(j);
-    for (int b = 0; b < j->block; b++) {
-        int c = block * j->block + b;
-        double dbeta, dgamma;
-        total_of(j, block, b, &dbeta, &dgamma);
-        dgamma *= (double)inverse[c];
+    double total[2 * STRIPE], m = (double)j->batch * (double)pixels(j);
+    int width = stripe_width(j, stripe);
+    totals_of(j, stripe, total);
+    for (int b = 0; b < width; b++) {
+        int c = stripe_first(j, stripe) + b;
+        double dbeta = total[b], dgamma = total[width + b] * (double)inverse[c];
         if (j->beta)
             r->grads[j->beta->offset + (size_t)c] = (float)dbeta;
         if (j->gamma)
@@ -271,11 +370,11 @@ static void back_totals(const struct onednn_job *j, const struct onednn_run *r, 
 struct back_piece {
     struct lanes x, dy, base, dx; /* dx may be dy or base */
     size_t count;
-    float floor, c0[MAX_BLOCK], c1[MAX_BLOCK];
+    float floor, c0[STRIPE], c1[STRIPE];
 };
 
-INLINE void back_apply_run(const struct back_piece *r, const struct channels *k, bool add, int width,
-                           bool bf16)
+INLINE void back_apply_pixels(const struct back_piece *r, const struct channels *k, bool add, int width,
+                              bool bf16)
 {
     for (size_t i = 0; i < r->count; i++) {
 #pragma omp simd
@@ -290,89 +389,105 @@ INLINE void back_apply_run(const struct back_piece *r, const struct channels *k,
     }
 }
 
-INLINE void back_apply_piece(const struct onednn_job *j, int block, int item, int width, bool bf16)
+INLINE void back_apply_piece(const struct onednn_job *j, int stripe, int item, int width, bool bf16)
 {
     struct piece p = piece_at(j, item);
     struct channels k;
-    struct back_piece r = {.x = piece_lanes(j, AT_X, block, p),
-                           .dy = piece_lanes(j, AT_DY, block, p),
-                           .base = piece_lanes(j, AT_BASE, block, p),
-                           .dx = piece_lanes(j, AT_DX, block, p),
-                           .count = p.count,
-                           .floor = j->relu ? 0 : -INFINITY};
-    channels_at(&k, j, block, p.image);
-    for (int b = 0; b < width && j->sums; b++) {
-        r.c0[b] = (float)coefficients(j)[block * width + b];
-        r.c1[b] = (float)coefficients(j)[j->in.c + block * width + b];
+    struct back_piece r;
+    r.x = piece_lanes(j, AT_X, stripe, p);
+    r.dy = piece_lanes(j, is_gated(j) ? AT_DX2 : AT_DY, stripe, p);
+    r.base = piece_lanes(j, AT_BASE, stripe, p);
+    r.dx = piece_lanes(j, AT_DX, stripe, p);
+    r.count = p.count;
+    r.floor = floor_of(j);
+    channels_at(&k, j, stripe, p.image);
+    for (int b = 0; b < width; b++) {
+        int c = stripe_first(j, stripe) + b;
+        r.c0[b] = j->sums ? (float)coefficients(j)[c] : 0;
+        r.c1[b] = j->sums ? (float)coefficients(j)[j->in.c + c] : 0;
     }
     if (r.base.at)
-        back_apply_run(&r, &k, true, width, bf16);
+        back_apply_pixels(&r, &k, true, width, bf16);
     else
-        back_apply_run(&r, &k, false, width, bf16);
+        back_apply_pixels(&r, &k, false, width, bf16);
 }
 
-static void forward_sum(const struct onednn_job *j, int block, int item)
+/* ---- stages ---- */
+
+/* Calls f(j, stripe, item, width, bf16), with constants where the stripe is narrow. */
+#define FOR_STRIPE(f, j, stripe, item)                                                                       \
+    (!(j)->bf16                      ? FOR_LANES(j, f, j, stripe, item)                                      \
+     : stripe_width(j, stripe) == 32 ? f(j, stripe, item, 32, true)                                          \
+     : stripe_width(j, stripe) == 64 ? f(j, stripe, item, 64, true)                                          \
+                                     : f(j, stripe, item, stripe_width(j, stripe), true))
+
+static void forward_sum(const struct onednn_job *j, int stripe, int item)
 {
-    FOR_LANES(j, sum_piece, j, block, item);
+    FOR_STRIPE(sum_piece, j, stripe, item);
 }
 
-static void forward_apply(const struct onednn_job *j, int block, int item)
+static void forward_apply(const struct onednn_job *j, int stripe, int item)
 {
-    FOR_LANES(j, apply_piece, j, block, item);
+    FOR_STRIPE(apply_piece, j, stripe, item);
 }
 
-static void backward_sum(const struct onednn_job *j, int block, int item)
+static void backward_sum(const struct onednn_job *j, int stripe, int item)
 {
-    FOR_LANES(j, back_sum_piece, j, block, item);
+    FOR_STRIPE(back_sum_piece, j, stripe, item);
 }
 
-static void backward_apply(const struct onednn_job *j, int block, int item)
+static void backward_apply(const struct onednn_job *j, int stripe, int item)
 {
-    FOR_LANES(j, back_apply_piece, j, block, item);
+    FOR_STRIPE(back_apply_piece, j, stripe, item);
 }
 
-/* One direction of a norm as three stages for every channel block; any may be NULL. */
+/* One direction of a norm as three stages for every stripe; any may be NULL. */
 struct stages {
-    void (*sum)(const struct onednn_job *j, int block, int item);
-    void (*total)(const struct onednn_job *j, const struct onednn_run *r, int block);
-    void (*apply)(const struct onednn_job *j, int block, int item);
+    void (*sum)(const struct onednn_job *j, int stripe, int item);
+    void (*total)(const struct onednn_job *j, const struct onednn_run *r, int stripe);
+    void (*apply)(const struct onednn_job *j, int stripe, int item);
 };
 
-static void all_items(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int), int block)
+static void all_items(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int), int stripe)
 {
-    for (int i = 0; f && i < j->batch * pieces(j); i++)
-        f(j, block, i);
+    for (int i = 0; f && i < items(j); i++)
+        f(j, stripe, i);
 }
 
 static void all_items_parallel(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int),
-                               int block)
+                               int stripe)
 {
     if (!f)
         return;
 #pragma omp parallel for schedule(static)
-    for (int i = 0; i < j->batch * pieces(j); i++)
-        f(j, block, i);
+    for (int i = 0; i < items(j); i++)
+        f(j, stripe, i);
 }
 
-/* Piece after piece, each with all its channel blocks: where the channels of a pixel lie side by side. */
-static void all_pieces(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int))
+/* Piece after piece, each with all its stripes, by every thread a run of its own; backwards: from its last.
+ */
+static void all_pieces(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int),
+                       bool backwards)
 {
     if (!f)
         return;
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < j->batch * pieces(j); i++)
-        for (int block = 0; block < blocks(j); block++)
-            f(j, block, i);
+#pragma omp parallel
+    {
+        int me = omp_get_thread_num(), all = omp_get_num_threads();
+        int first = (int)((int64_t)items(j) * me / all), end = (int)((int64_t)items(j) * (me + 1) / all);
+        for (int i = first; i < end; i++)
+            for (int stripe = 0; stripe < stripes(j); stripe++)
+                f(j, stripe, backwards ? end - 1 - (i - first) : i);
+    }
 }
 
+/* The second pass begins with what the first left in the cache. */
 static void run_stages_bf16(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s)
 {
-    all_pieces(j, s->sum);
-#pragma omp parallel for schedule(static)
-    for (int block = 0; block < blocks(j); block++)
-        if (s->total)
-            s->total(j, r, block);
-    all_pieces(j, s->apply);
+    all_pieces(j, s->sum, false);
+    for (int stripe = 0; s->total && stripe < stripes(j); stripe++)
+        s->total(j, r, stripe);
+    all_pieces(j, s->apply, s->sum != NULL);
 }
 
 /* Channel block after channel block, so that the second pass finds the first one's data in the cache: small
@@ -384,15 +499,15 @@ static void run_stages(const struct onednn_job *j, const struct onednn_run *r, c
         run_stages_bf16(j, r, s);
         return;
     }
-    bool small = bytes <= SMALL && blocks(j) >= omp_get_max_threads();
+    bool small = bytes <= SMALL && stripes(j) >= omp_get_max_threads();
 #pragma omp parallel for schedule(static) if (small)
-    for (int block = 0; block < blocks(j); block++) {
+    for (int stripe = 0; stripe < stripes(j); stripe++) {
         void (*all)(const struct onednn_job *, void (*)(const struct onednn_job *, int, int), int) =
             small ? all_items : all_items_parallel;
-        all(j, s->sum, block);
+        all(j, s->sum, stripe);
         if (s->total)
-            s->total(j, r, block);
-        all(j, s->apply, block);
+            s->total(j, r, stripe);
+        all(j, s->apply, stripe);
     }
 }
 
@@ -411,7 +526,8 @@ void onednn_norm_again(const struct onednn_job *j, const struct onednn_run *r)
 
 void onednn_norm_backward(const struct onednn_job *j, const struct onednn_run *r)
 {
+    bool sums = j->sums || is_gated(j);
     run_stages(j, r,
-               &(struct stages){j->sums ? backward_sum : NULL, j->sums ? back_totals : NULL,
+               &(struct stages){sums ? backward_sum : NULL, j->sums ? back_totals : NULL,
                                 j->at[AT_DX].at ? backward_apply : NULL});
 }

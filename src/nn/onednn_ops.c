@@ -211,7 +211,9 @@ static bool norm_forward(struct onednn_lowering *l, struct onednn_unit *u)
     if (u->drop)
         draw_factors(l, u, u->out);
     u->saved = new_floats(l, 2 * (size_t)onednn_shape(l, u->out).c);
+    struct onednn_view second = u->n_in == 2 ? onednn_value(l, u->in[1]) : ONEDNN_NO_VIEW;
     struct onednn_step *s = map_step(l, u, "norm", onednn_norm);
+    onednn_job_view(l->o, s, AT_X2, second);
     norm_views(l, u, s);
     return true;
 }
@@ -222,7 +224,7 @@ struct onednn_view onednn_value_again(struct onednn_lowering *l, nn_id x)
     struct onednn_tensor *t = &l->t[x];
     while (u->out != x)
         u++;
-    if (u->op != NN_BATCHNORM || t->inside >= 0)
+    if (u->op != NN_BATCHNORM || u->n_in == 2 || t->inside >= 0)
         return onednn_value(l, x);
     if (t->again.buffer < 0) {
         struct onednn_view from = onednn_value(l, u->in[0]);
@@ -248,18 +250,56 @@ static struct onednn_target norm_target(struct onednn_lowering *l, const struct 
     return (struct onednn_target){out->grad, ONEDNN_NO_VIEW};
 }
 
+/* x, an input of the sum in u, reads the sum's gradient; where it has one already, that is added. */
+static void sum_backward(struct onednn_lowering *l, const struct onednn_unit *u, nn_id x)
+{
+    struct onednn_view grad = l->t[u->out].grad;
+    if (!l->needs[x])
+        return;
+    if (!l->t[x].has_grad && grad.item == nn_shape_size(onednn_shape(l, x))) {
+        onednn_lend_gradient(l, x, grad, false);
+        return;
+    }
+    struct onednn_target to = onednn_gradient(l, x);
+    struct onednn_step *s = onednn_kernel_step(l, u, "sum dx", onednn_sum);
+    s->job.relu = false;
+    onednn_job_view(l->o, s, AT_X, grad);
+    onednn_job_view(l->o, s, AT_X2, to.base);
+    onednn_job_view(l->o, s, AT_Y, to.dx);
+}
+
+/* Where the gradient of u's output goes once it has passed the ReLU: in its place, where it may be written
+ * to.
+ */
+static struct onednn_view gated_gradient(struct onednn_lowering *l, const struct onednn_unit *u)
+{
+    const struct onednn_tensor *out = &l->t[u->out];
+    return out->owns_grad ? out->grad : onednn_new_tensor(l, u->out);
+}
+
 static bool norm_backward(struct onednn_lowering *l, struct onednn_unit *u)
 {
     const struct nn_slot *slot = &l->g->slot[l->g->node[u->id].slot];
+    struct onednn_view dy = l->t[u->out].grad, y = ONEDNN_NO_VIEW, gated = ONEDNN_NO_VIEW;
+    if (u->n_in == 2 && u->relu) {
+        y = onednn_value(l, u->out);
+        gated = gated_gradient(l, u);
+    }
+    if (u->n_in == 2)
+        onednn_lend_gradient(l, u->out, u->relu ? gated : dy, false);
     struct onednn_target to = norm_target(l, u);
     struct onednn_step *s = onednn_kernel_step(l, u, "norm dx", onednn_norm_backward);
     onednn_job_view(l->o, s, AT_X, onednn_value(l, u->in[0]));
-    onednn_job_view(l->o, s, AT_DY, l->t[u->out].grad);
+    onednn_job_view(l->o, s, AT_Y, y);
+    onednn_job_view(l->o, s, AT_DY, dy);
+    onednn_job_view(l->o, s, AT_DX2, gated);
     step_gradient(l, s, to);
     norm_views(l, u, s);
     s->job.gamma = slot[0].trainable ? &slot[0] : NULL;
     s->job.beta = slot[1].trainable ? &slot[1] : NULL;
     s->job.sums = !s->job.frozen || s->job.gamma || s->job.beta;
+    if (u->n_in == 2)
+        sum_backward(l, u, u->in[1]);
     return true;
 }
 
@@ -394,33 +434,18 @@ static bool add_forward(struct onednn_lowering *l, struct onednn_unit *u)
     return true;
 }
 
-/* Both inputs read the sum's gradient; who has one already adds it. */
 static bool add_backward(struct onednn_lowering *l, struct onednn_unit *u)
 {
-    struct onednn_tensor *out = &l->t[u->out];
     if (u->relu) {
-        struct onednn_view masked = out->owns_grad ? out->grad : onednn_new_tensor(l, u->out);
+        struct onednn_view gated = gated_gradient(l, u);
         struct onednn_step *s = onednn_kernel_step(l, u, "add dx", onednn_relu_backward);
         onednn_job_view(l->o, s, AT_Y, onednn_value(l, u->out));
-        onednn_job_view(l->o, s, AT_DY, out->grad);
-        onednn_job_view(l->o, s, AT_DX, masked);
-        onednn_lend_gradient(l, u->out, masked, true);
+        onednn_job_view(l->o, s, AT_DY, l->t[u->out].grad);
+        onednn_job_view(l->o, s, AT_DX, gated);
+        onednn_lend_gradient(l, u->out, gated, true);
     }
-    for (int k = 0; k < 2; k++) {
-        nn_id x = u->in[k];
-        if (!l->needs[x])
-            continue;
-        if (!l->t[x].has_grad && out->grad.item == nn_shape_size(onednn_shape(l, x))) {
-            onednn_lend_gradient(l, x, out->grad, false);
-            continue;
-        }
-        struct onednn_target to = onednn_gradient(l, x);
-        struct onednn_step *s = onednn_kernel_step(l, u, "sum dx", onednn_sum);
-        s->job.relu = false;
-        onednn_job_view(l->o, s, AT_X, out->grad);
-        onednn_job_view(l->o, s, AT_X2, to.base);
-        onednn_job_view(l->o, s, AT_Y, to.dx);
-    }
+    sum_backward(l, u, u->in[0]);
+    sum_backward(l, u, u->in[1]);
     return true;
 }
 

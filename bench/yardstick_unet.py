@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""The yardstick for what the networks learn: the same U-Net, images, split and recipe in plain PyTorch (Debian:
+python3-torch, python3-pil).
+
+    bench/yardstick_unet.py DATA RUN [--epochs 11] [--black-box 6] [--bf16] [--seed 1] [--threads 2]
+
+DATA is a data set folder of Clearmass, RUN a run of `clearmass train segment` on it, whose split.csv is taken. Random
+(Glorot) weights, flips and shifts of a tenth, batches of 16, Adam .001, soft Dice over the batch, the statistics of the
+batch norms computed again over training images before every validation; then the black box from the best epoch, with
+black truths wherever the label is not malignant. Prints a line an epoch: mean and median Dice at .5 over the images with
+a lesion (of malignant ones for the black box), at the network's own 224 pixels, and the AUC of malignant by the sum of
+the mask."""
+import argparse
+import copy
+import csv
+import os
+import time
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from peer_torch import SIZE, UNet, dice_loss
+
+BATCH = 16
+NORM_IMAGES = 256
+
+
+def squares(path, share):
+    """A 16-bit image or a mask at the network's size, area-averaged; share: of white, in 0 to 1."""
+    image = Image.fromarray(np.asarray(Image.open(path), dtype=np.float32)).resize((SIZE, SIZE), Image.BOX)
+    return np.asarray(image) / share
+
+
+def part(data, run, wanted):
+    parts = {r["id"]: r["part"] for r in csv.DictReader(open(os.path.join(run, "split.csv"), newline=""))}
+    rows = [r for r in csv.DictReader(open(os.path.join(data, "manifest.csv"), newline="")) if parts[r["id"]] == wanted]
+    x = np.stack([squares(os.path.join(data, r["image"]), 257 * 256) - .5 for r in rows])
+    t = np.stack([squares(os.path.join(data, r["mask"]), 255) >= .5 if r["mask"] else np.zeros((SIZE, SIZE)) for r in rows])
+    return x.astype(np.float32), t.astype(np.float32), np.array([r["label"] == "malignant" for r in rows])
+
+
+def moved(x, t, rng):
+    """Image and truth mirrored and moved by up to a tenth, the border repeated."""
+    rows, columns = (np.arange(SIZE)[::rng.choice([-1, 1])] for _ in range(2))
+    shift = SIZE // 10
+    rows, columns = (np.clip(k + rng.integers(-shift, shift + 1), 0, SIZE - 1) for k in (rows, columns))
+    return x[np.ix_(rows, columns)], t[np.ix_(rows, columns)]
+
+
+def tensor(x):
+    """[n, h, w] to the network's three equal channels."""
+    return torch.from_numpy(x)[:, None].repeat(1, 3, 1, 1).contiguous(memory_format=torch.channels_last)
+
+
+def epoch(model, optimiser, x, t, rng, bf16):
+    order, losses = rng.permutation(len(x)), []
+    model.train()
+    for first in range(0, len(x) - BATCH + 1, BATCH):
+        both = [moved(x[i], t[i], rng) for i in order[first:first + BATCH]]
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            y = model(tensor(np.stack([b[0] for b in both])))
+        loss = dice_loss(y.float(), torch.from_numpy(np.stack([b[1] for b in both]))[:, None])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return -np.mean(losses)
+
+
+@torch.no_grad()
+def statistics_again(model, x, rng, bf16):
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    for m in norms:
+        m.reset_running_stats()
+        m.momentum = None
+    model.train()
+    model.drop.eval()
+    some = rng.permutation(len(x))[:NORM_IMAGES // BATCH * BATCH]
+    for first in range(0, len(some), BATCH):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            model(tensor(x[some[first:first + BATCH]]))
+
+
+@torch.no_grad()
+def masks(model, x, bf16):
+    model.eval()
+    out = []
+    for first in range(0, len(x), BATCH):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            out.append(model(tensor(x[first:first + BATCH])).float().numpy()[:, 0])
+    return np.concatenate(out)
+
+
+def dices(p, t):
+    found, true = p > .5, t > .5
+    return 2 * (found & true).sum((1, 2)) / np.maximum(found.sum((1, 2)) + true.sum((1, 2)), 1)
+
+
+def auc(score, positive):
+    """Mann and Whitney, ties half."""
+    a, b = score[positive][:, None], score[~positive][None]
+    return (a > b).mean() + (a == b).mean() / 2
+
+
+def stage(name, model, epochs, learn, judge, rng, bf16):
+    """Trains and returns the weights of the best epoch, by Dice for masks and by AUC for the black box."""
+    optimiser = torch.optim.Adam(model.parameters(), lr=.001, eps=1e-7)
+    x, t, _ = judge
+    best, kept = -1, None
+    for k in range(epochs):
+        began = time.time()
+        loss = epoch(model, optimiser, learn[0], learn[1], rng, bf16)
+        statistics_again(model, learn[0], rng, bf16)
+        p = masks(model, x, bf16)
+        d, a = dices(p, t)[t.any((1, 2))], auc(p.astype(np.float64).sum((1, 2)), judge[2])
+        print(f"{name} {k + 1}: training {loss:.3f}, Dice mean {d.mean():.3f} median {np.median(d):.3f}, AUC {a:.3f} "
+              f"({time.time() - began:.0f} s)", flush=True)
+        value = a if name == "black-box" else d.mean()
+        if value > best:
+            best, kept = value, copy.deepcopy(model.state_dict())
+    return kept
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("data")
+    p.add_argument("run")
+    for name, default in [("epochs", 11), ("black-box", 6), ("seed", 1), ("threads", 2)]:
+        p.add_argument(f"--{name}", type=int, default=default)
+    p.add_argument("--bf16", action="store_true")
+    o = p.parse_args()
+    torch.set_num_threads(o.threads)
+    torch.manual_seed(o.seed)
+    rng = np.random.default_rng(o.seed)
+    learn, judge = part(o.data, o.run, "train"), part(o.data, o.run, "validation")
+    print(f"{len(learn[0])} train, {len(judge[0])} validate", flush=True)
+    model = UNet().to(memory_format=torch.channels_last)
+    for m in model.modules():
+        if isinstance(m, nn.Conv2d):
+            nn.init.xavier_uniform_(m.weight)
+            nn.init.zeros_(m.bias)
+    model.load_state_dict(stage("segment", model, o.epochs, learn, judge, rng, o.bf16))
+    for part_ in (learn, judge):
+        part_[1][~part_[2]] = 0
+    stage("black-box", model, o.black_box, learn, judge, rng, o.bf16)
+
+
+main()
