@@ -532,11 +532,24 @@ static void whole_upsampling(struct nn_graph *g)
     conv(g, nn_concat(g, nn_upsample(g, down, 2), x), "c", 48, 3, 1);
 }
 
+/* Kernel gradients of 1 x 1 convolutions as products: without a bias to learn, as before a norm. */
+static void whole_products(struct nn_graph *g)
+{
+    nn_id x = nn_relu(g, conv(g, nn_input(g, (struct nn_shape){3, 8, 14}), "a", 32, 3, 1));
+    nn_id b = conv(g, x, "b", 48, 1, 1);
+    nn_id c = conv(g, nn_concat(g, x, b), "c", 16, 1, 2); /* 4 x 7 */
+    nn_id d = conv(g, c, "d", 32, 1, 2);                  /* an odd row: the convolution's own pass */
+    for (nn_id id = b; id <= d; id++)
+        if (g->node[id].op == NN_CONV2D)
+            g->slot[g->node[id].slot + 1].trainable = false;
+}
+
 /* Where bf16 holds every number exactly, everything that copies, adds and chooses must be right to the bit.
  */
 static void test_bf16_exact(void **state)
 {
-    static void (*const BUILD[])(struct nn_graph *) = {whole_pools, whole_joins, whole_upsampling};
+    static void (*const BUILD[])(struct nn_graph *) = {whole_pools, whole_joins, whole_upsampling,
+                                                       whole_products};
     (void)state;
     if (!nn_has_bf16())
         skip();
