@@ -77,7 +77,8 @@ struct onednn_weights {
 struct onednn_job {
     nn_id node;
     int batch;
-    int block, block_out;        /* of input and output; they differ only in a repack */
+    int block, block_out;        /* of input and output; they differ only in a repack. In bf16 the channels
+                                    taken at a time */
     bool bf16;                   /* tensors are, but for those of a repack, which say for themselves */
     struct nn_shape in, out;     /* of the layer, whatever the direction */
     int channel_in, channel_out; /* first channels of a repack of `channels` */

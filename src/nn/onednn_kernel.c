@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <math.h>
 
-enum { MAX_LANES = 16 };
-
 /* Image n of what a role points to, or NULL. */
 static void *image_at(const struct onednn_job *j, enum onednn_role role, int n)
 {
@@ -374,14 +372,13 @@ static struct lanes index_at(const struct onednn_job *j, int n, int block, int r
 enum { PADDING = 255 }; /* no place of a window */
 
 /* The window whose output is at (row, col). Places outside the input count as zeros, which win no tie. */
-INLINE void pool_window(const struct onednn_job *j, struct lanes x, int row, int col, void *y,
-                        unsigned char *index, int width, bool bf16)
+INLINE void pool_window(const struct onednn_job *j, struct nn_pool pool, struct lanes x, int row, int col,
+                        void *y, unsigned char *index, int width, bool bf16)
 {
     float best[MAX_LANES];
     unsigned char place[MAX_LANES];
     bool padded = false, any = false;
-    int kernel = j->pool.kernel, top = row * j->pool.stride - j->pool.pad,
-        left = col * j->pool.stride - j->pool.pad;
+    int kernel = pool.kernel, top = row * pool.stride - pool.pad, left = col * pool.stride - pool.pad;
     for (int k = 0; k < kernel * kernel; k++) {
         int h = top + k / kernel, w = left + k % kernel;
         if (h < 0 || h >= j->in.h || w < 0 || w >= j->in.w) {
@@ -407,7 +404,8 @@ INLINE void pool_window(const struct onednn_job *j, struct lanes x, int row, int
         memcpy(index, place, (size_t)width);
 }
 
-INLINE void pool_lanes(const struct onednn_job *j, int n, int block, int row, int width, bool bf16)
+INLINE void pool_lanes(const struct onednn_job *j, struct nn_pool pool, int n, int block, int row, int width,
+                       bool bf16)
 {
     struct lanes x = lanes_at(j, AT_X, j->in, n, block, 0),
                  y = lanes_at(j, AT_Y, j->out, n, block, (size_t)row * (size_t)j->out.w),
@@ -415,13 +413,24 @@ INLINE void pool_lanes(const struct onednn_job *j, int n, int block, int row, in
     for (int col = 0; col < j->out.w; col++) {
         void *to = (char *)y.at + (size_t)col * y.pixel * number_size(bf16);
         unsigned char *place = index.at ? (unsigned char *)index.at + (size_t)col * index.pixel : NULL;
-        pool_window(j, x, row, col, to, place, width, bf16);
+        pool_window(j, pool, x, row, col, to, place, width, bf16);
     }
+}
+
+/* The usual pool: constants of it make its loops short. */
+static const struct nn_pool HALVING = {.kernel = 2, .stride = 2, .pad = 0};
+
+static inline bool is_halving(const struct nn_pool *p)
+{
+    return p->kernel == HALVING.kernel && p->stride == HALVING.stride && p->pad == HALVING.pad;
 }
 
 static void pool_row(const struct onednn_job *j, int n, int block, int row)
 {
-    FOR_LANES(j, pool_lanes, j, n, block, row);
+    if (is_halving(&j->pool))
+        FOR_LANES(j, pool_lanes, j, HALVING, n, block, row);
+    else
+        FOR_LANES(j, pool_lanes, j, j->pool, n, block, row);
 }
 
 /* Y = largest of each window of X; INDEX (where given) says which place of the window it had, the first of
@@ -467,7 +476,8 @@ INLINE void unpool_pixel(const struct nn_pool *p, const struct sender *from, str
     }
 }
 
-INLINE void unpool_lanes(const struct onednn_job *j, int n, int block, int h, int width, bool bf16)
+INLINE void unpool_lanes(const struct onednn_job *j, struct nn_pool pool, int n, int block, int h, int width,
+                         bool bf16)
 {
     size_t first = (size_t)h * (size_t)j->in.w;
     struct lanes dx = lanes_at(j, AT_DX, j->in, n, block, first),
@@ -475,18 +485,18 @@ INLINE void unpool_lanes(const struct onednn_job *j, int n, int block, int h, in
     struct sender sender[ONEDNN_WINDOW];
     struct range rows = {0, 0}, cols = {0, 0};
     int senders = 0;
-    next_windows(&rows, &j->pool, h, j->out.h);
+    next_windows(&rows, &pool, h, j->out.h);
     for (int row = rows.first; row < rows.end; row++)
-        sender[senders++] = (struct sender){
-            lanes_at(j, AT_DY, j->out, n, block, (size_t)row * (size_t)j->out.w), index_at(j, n, block, row),
-            (h + j->pool.pad - row * j->pool.stride) * j->pool.kernel};
+        sender[senders++] =
+            (struct sender){lanes_at(j, AT_DY, j->out, n, block, (size_t)row * (size_t)j->out.w),
+                            index_at(j, n, block, row), (h + pool.pad - row * pool.stride) * pool.kernel};
     for (int w = 0; w < j->in.w; w++) {
         float sum[MAX_LANES] = {0};
         for (int b = 0; b < width && base.at; b++)
             sum[b] = number_get(base.at, (size_t)w * base.pixel + (size_t)b, bf16);
-        next_windows(&cols, &j->pool, w, j->out.w);
+        next_windows(&cols, &pool, w, j->out.w);
         for (int k = 0; k < senders; k++)
-            unpool_pixel(&j->pool, &sender[k], cols, w, sum, width, bf16);
+            unpool_pixel(&pool, &sender[k], cols, w, sum, width, bf16);
         for (int b = 0; b < width; b++)
             number_put(dx.at, (size_t)w * dx.pixel + (size_t)b, sum[b], bf16);
     }
@@ -494,7 +504,10 @@ INLINE void unpool_lanes(const struct onednn_job *j, int n, int block, int h, in
 
 static void unpool_row(const struct onednn_job *j, int n, int block, int h)
 {
-    FOR_LANES(j, unpool_lanes, j, n, block, h);
+    if (is_halving(&j->pool))
+        FOR_LANES(j, unpool_lanes, j, HALVING, n, block, h);
+    else
+        FOR_LANES(j, unpool_lanes, j, j->pool, n, block, h);
 }
 
 /* DX = BASE + DY where INDEX says it came from. */

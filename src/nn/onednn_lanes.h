@@ -14,12 +14,24 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Calls f(..., width, bf16) with constants. */
+/* Calls f(..., width, bf16) with constants: where the job is of floats, and for any. */
+#define FOR_FLOATS(j, f, ...)                                                                                \
+    ((j)->block == 16  ? f(__VA_ARGS__, 16, false)                                                           \
+     : (j)->block == 8 ? f(__VA_ARGS__, 8, false)                                                            \
+                       : f(__VA_ARGS__, 1, false))
 #define FOR_LANES(j, f, ...)                                                                                 \
-    ((j)->bf16          ? f(__VA_ARGS__, 16, true)                                                           \
-     : (j)->block == 16 ? f(__VA_ARGS__, 16, false)                                                          \
-     : (j)->block == 8  ? f(__VA_ARGS__, 8, false)                                                           \
-                        : f(__VA_ARGS__, 1, false))
+    (!(j)->bf16         ? FOR_FLOATS(j, f, __VA_ARGS__)                                                      \
+     : (j)->block == 64 ? f(__VA_ARGS__, 64, true)                                                           \
+     : (j)->block == 32 ? f(__VA_ARGS__, 32, true)                                                           \
+                        : f(__VA_ARGS__, 16, true))
+
+enum { MAX_LANES = 64 };
+
+/* Channels of a bf16 tensor of c that a kernel takes at a time. */
+static inline int wide_block(int c)
+{
+    return c % 64 == 0 ? 64 : c % 32 == 0 ? 32 : 16;
+}
 
 INLINE float number_get(const void *at, size_t i, bool bf16)
 {

@@ -416,7 +416,7 @@ INLINE void back_apply_piece(const struct onednn_job *j, int stripe, int item, i
 
 /* Calls f(j, stripe, item, width, bf16), with constants where the stripe is narrow. */
 #define FOR_STRIPE(f, j, stripe, item)                                                                       \
-    (!(j)->bf16                      ? FOR_LANES(j, f, j, stripe, item)                                      \
+    (!(j)->bf16                      ? FOR_FLOATS(j, f, j, stripe, item)                                     \
      : stripe_width(j, stripe) == 32 ? f(j, stripe, item, 32, true)                                          \
      : stripe_width(j, stripe) == 64 ? f(j, stripe, item, 64, true)                                          \
                                      : f(j, stripe, item, stripe_width(j, stripe), true))

@@ -1,4 +1,5 @@
 /* Each operation of a graph as steps, forward and backward. */
+#include "nn/onednn_lanes.h"
 #include "nn/onednn_lower.h"
 
 /* ---- kernels as steps ---- */
@@ -16,6 +17,8 @@ struct onednn_step *onednn_kernel_step(struct onednn_lowering *l, const struct o
     s->job.block = onednn_block(l, in);
     s->job.block_out = onednn_block(l, u->out);
     s->job.bf16 = onednn_is_bf16(l->o, s->job.block);
+    if (s->job.bf16)
+        s->job.block = wide_block(s->job.in.c);
     s->job.relu = u->relu;
     return s;
 }

@@ -5,8 +5,6 @@
 
 #include "nn/onednn_lanes.h"
 
-enum { MAX_LANES = 16 };
-
 bool onednn_is_point(const struct onednn_lowering *l, const struct onednn_unit *u)
 {
     const struct nn_conv *c = &l->g->node[u->id].u.conv;
@@ -22,16 +20,17 @@ INLINE void dot_row(const struct onednn_job *j, int n, int row, int width, bool 
     const float *vector = j->at[AT_GAMMA].at, *bias = j->at[AT_BETA].at;
     float *y = (float *)j->at[AT_Y].at + (size_t)n * j->at[AT_Y].item + first;
     for (size_t w = 0; w < (size_t)j->in.w; w++) {
-        float sum[MAX_LANES] = {0}, total = 0;
+        float sum[MAX_LANES] = {0};
         for (int block = 0; block < j->in.c / width; block++) {
             struct lanes x = lanes_at(j, AT_X, j->in, n, block, first + w);
 #pragma omp simd
             for (int b = 0; b < width; b++)
                 sum[b] += number_get(x.at, (size_t)b, bf16) * vector[block * width + b];
         }
-        for (int b = 0; b < width; b++)
-            total += sum[b];
-        y[w] = total + bias[0];
+        for (int half = width / 2; half > 0; half /= 2)
+            for (int b = 0; b < half; b++)
+                sum[b] += sum[half + b];
+        y[w] = sum[0] + bias[0];
     }
 }
 
