@@ -448,66 +448,71 @@ struct stages {
     void (*apply)(const struct onednn_job *j, int stripe, int item);
 };
 
-static void all_items(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int), int stripe)
+/* Which of them, and in which order: backwards, a pass begins with what the one before left in the cache. */
+struct tour {
+    int stripe, end; /* stripes [stripe, end) of every item */
+    bool backwards;
+};
+
+/* Items [first, end). */
+static void some_items(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int),
+                       const struct tour *t, int first, int end)
 {
-    for (int i = 0; f && i < items(j); i++)
-        f(j, stripe, i);
+    for (int i = first; i < end; i++)
+        for (int stripe = t->stripe; stripe < t->end; stripe++)
+            f(j, stripe, t->backwards ? end - 1 - (i - first) : i);
 }
 
-static void all_items_parallel(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int),
-                               int stripe)
+/* Every thread takes the same items in every pass. */
+static void all_items(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int),
+                      const struct tour *t)
 {
-    if (!f)
-        return;
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < items(j); i++)
-        f(j, stripe, i);
-}
-
-/* Piece after piece, each with all its stripes, by every thread a run of its own; backwards: from its last.
- */
-static void all_pieces(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int),
-                       bool backwards)
-{
-    if (!f)
-        return;
 #pragma omp parallel
     {
-        int me = omp_get_thread_num(), all = omp_get_num_threads();
-        int first = (int)((int64_t)items(j) * me / all), end = (int)((int64_t)items(j) * (me + 1) / all);
-        for (int i = first; i < end; i++)
-            for (int stripe = 0; stripe < stripes(j); stripe++)
-                f(j, stripe, backwards ? end - 1 - (i - first) : i);
+        int64_t n = items(j), me = omp_get_thread_num(), all = omp_get_num_threads();
+        some_items(j, f, t, (int)(n * me / all), (int)(n * (me + 1) / all));
     }
 }
 
-/* The second pass begins with what the first left in the cache. */
-static void run_stages_bf16(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s)
+static void run_stripes(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s,
+                        struct tour t)
 {
-    all_pieces(j, s->sum, false);
-    for (int stripe = 0; s->total && stripe < stripes(j); stripe++)
+    if (s->sum)
+        all_items(j, s->sum, &t);
+    for (int stripe = t.stripe; stripe < t.end && s->total; stripe++)
         s->total(j, r, stripe);
-    all_pieces(j, s->apply, s->sum != NULL);
+    t.backwards = s->sum != NULL;
+    if (s->apply)
+        all_items(j, s->apply, &t);
 }
 
-/* Channel block after channel block, so that the second pass finds the first one's data in the cache: small
- * ones a thread each, large ones shared by all threads. */
+/* By one thread alone, in a region of several. */
+static void run_stripe_alone(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s,
+                             int stripe)
+{
+    const struct tour t = {stripe, stripe + 1, false};
+    if (s->sum)
+        some_items(j, s->sum, &t, 0, items(j));
+    if (s->total)
+        s->total(j, r, stripe);
+    if (s->apply)
+        some_items(j, s->apply, &t, 0, items(j));
+}
+
+/* Stripe after stripe, so that the second pass finds the first one's data in the cache, small ones a thread
+ * each; all of them together in bf16, where they lie in each other. */
 static void run_stages(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s)
 {
     size_t bytes = (size_t)j->batch * pixels(j) * (size_t)j->block * sizeof(float);
     if (j->bf16) {
-        run_stages_bf16(j, r, s);
-        return;
-    }
-    bool small = bytes <= SMALL && stripes(j) >= omp_get_max_threads();
-#pragma omp parallel for schedule(static) if (small)
-    for (int stripe = 0; stripe < stripes(j); stripe++) {
-        void (*all)(const struct onednn_job *, void (*)(const struct onednn_job *, int, int), int) =
-            small ? all_items : all_items_parallel;
-        all(j, s->sum, stripe);
-        if (s->total)
-            s->total(j, r, stripe);
-        all(j, s->apply, stripe);
+        run_stripes(j, r, s, (struct tour){0, stripes(j), false});
+    } else if (bytes <= SMALL && stripes(j) >= omp_get_max_threads()) {
+#pragma omp parallel for schedule(static)
+        for (int stripe = 0; stripe < stripes(j); stripe++)
+            run_stripe_alone(j, r, s, stripe);
+    } else {
+        for (int stripe = 0; stripe < stripes(j); stripe++)
+            run_stripes(j, r, s, (struct tour){stripe, stripe + 1, false});
     }
 }
 
