@@ -2,13 +2,13 @@
 """The yardstick for what the networks learn: the same U-Net, images, split and recipe in plain PyTorch (Debian:
 python3-torch, python3-pil).
 
-    bench/yardstick_unet.py DATA RUN [--epochs 11] [--black-box 6] [--bf16] [--seed 1] [--threads 2]
+    bench/yardstick_unet.py DATA RUN [--epochs 11] [--black-box 6] [--size 224] [--bf16] [--seed 1] [--threads 2]
 
 DATA is a data set folder of Clearmass, RUN a run of `clearmass train segment` on it, whose split.csv is taken. Random
 (Glorot) weights, flips and shifts of a tenth, batches of 16, Adam .001, soft Dice over the batch, the statistics of the
 batch norms computed again over training images before every validation; then the black box from the best epoch, with
 black truths wherever the label is not malignant. Prints a line an epoch: mean and median Dice at .5 over the images with
-a lesion (of malignant ones for the black box), at the network's own 224 pixels, and the AUC of malignant by the sum of
+a lesion (of malignant ones for the black box), at the network's own size, and the AUC of malignant by the sum of
 the mask."""
 import argparse
 import copy
@@ -21,31 +21,32 @@ import torch
 from PIL import Image
 from torch import nn
 
-from peer_torch import SIZE, UNet, dice_loss
+from peer_torch import UNet, dice_loss
 
 BATCH = 16
 NORM_IMAGES = 256
 
 
-def squares(path, share):
-    """A 16-bit image or a mask at the network's size, area-averaged; share: of white, in 0 to 1."""
-    image = Image.fromarray(np.asarray(Image.open(path), dtype=np.float32)).resize((SIZE, SIZE), Image.BOX)
-    return np.asarray(image) / share
+def square(path, size, unit):
+    """An image or a mask at the network's size, area-averaged, in units."""
+    image = Image.fromarray(np.asarray(Image.open(path), dtype=np.float32)).resize((size, size), Image.BOX)
+    return np.asarray(image) / unit
 
 
-def part(data, run, wanted):
+def part(data, run, wanted, size):
+    """Images [n, size, size] as the network wants them, masks of 0 and 1, and who is malignant."""
     parts = {r["id"]: r["part"] for r in csv.DictReader(open(os.path.join(run, "split.csv"), newline=""))}
     rows = [r for r in csv.DictReader(open(os.path.join(data, "manifest.csv"), newline="")) if parts[r["id"]] == wanted]
-    x = np.stack([squares(os.path.join(data, r["image"]), 257 * 256) - .5 for r in rows])
-    t = np.stack([squares(os.path.join(data, r["mask"]), 255) >= .5 if r["mask"] else np.zeros((SIZE, SIZE)) for r in rows])
+    x = np.stack([square(os.path.join(data, r["image"]), size, 257 * 256) - .5 for r in rows])
+    t = np.stack([square(os.path.join(data, r["mask"]), size, 255) >= .5 if r["mask"] else np.zeros((size, size)) for r in rows])
     return x.astype(np.float32), t.astype(np.float32), np.array([r["label"] == "malignant" for r in rows])
 
 
 def moved(x, t, rng):
     """Image and truth mirrored and moved by up to a tenth, the border repeated."""
-    rows, columns = (np.arange(SIZE)[::rng.choice([-1, 1])] for _ in range(2))
-    shift = SIZE // 10
-    rows, columns = (np.clip(k + rng.integers(-shift, shift + 1), 0, SIZE - 1) for k in (rows, columns))
+    size, shift = len(x), len(x) // 10
+    rows, columns = (np.arange(size)[::rng.choice([-1, 1])] for _ in range(2))
+    rows, columns = (np.clip(k + rng.integers(-shift, shift + 1), 0, size - 1) for k in (rows, columns))
     return x[np.ix_(rows, columns)], t[np.ix_(rows, columns)]
 
 
@@ -127,14 +128,14 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("data")
     p.add_argument("run")
-    for name, default in [("epochs", 11), ("black-box", 6), ("seed", 1), ("threads", 2)]:
+    for name, default in [("epochs", 11), ("black-box", 6), ("size", 224), ("seed", 1), ("threads", 2)]:
         p.add_argument(f"--{name}", type=int, default=default)
     p.add_argument("--bf16", action="store_true")
     o = p.parse_args()
     torch.set_num_threads(o.threads)
     torch.manual_seed(o.seed)
     rng = np.random.default_rng(o.seed)
-    learn, judge = part(o.data, o.run, "train"), part(o.data, o.run, "validation")
+    learn, judge = part(o.data, o.run, "train", o.size), part(o.data, o.run, "validation", o.size)
     print(f"{len(learn[0])} train, {len(judge[0])} validate", flush=True)
     model = UNet().to(memory_format=torch.channels_last)
     for m in model.modules():

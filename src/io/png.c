@@ -186,6 +186,9 @@ static void write_flush(png_structp png)
     (void)png;
 }
 
+/* Of zlib: an overlay takes less than half the time of level 6, and a sixteenth more bytes. */
+enum { LEVEL = 4 };
+
 static void write_all(struct png_work *w)
 {
     const struct image *im = &w->im;
@@ -195,6 +198,7 @@ static void write_all(struct png_work *w)
     png_set_IHDR(w->png, w->info, (png_uint_32)im->width, (png_uint_32)im->height,
                  im->type == IMAGE_U16 ? 16 : 8, im->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_compression_level(w->png, LEVEL);
     png_write_info(w->png, w->info);
     swap_to_host(w->png);
     for (size_t y = 0; y < (size_t)im->height; y++)
