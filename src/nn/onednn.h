@@ -216,6 +216,18 @@ void onednn_weights_gradient(const struct onednn_job *j, const struct onednn_run
 
 enum onednn_pass { ONEDNN_FORWARD, ONEDNN_BACKWARD_DATA, ONEDNN_BACKWARD_WEIGHTS, ONEDNN_PASSES };
 
+/* Turns a primitive descriptor into the newest step's primitive, with scratch that lives for that step alone.
+ */
+bool onednn_step_primitive(struct onednn *o, const_dnnl_primitive_desc_t pd);
+struct onednn_place { /* a memory: a view or a slot of the gradients */
+    const dnnl_memory_desc_t *md;
+    struct onednn_view view;
+    const struct nn_slot *slot;
+};
+bool onednn_step_reorder(struct onednn *o, nn_id node, struct onednn_place from, struct onednn_place to);
+/* A new buffer for md. */
+struct onednn_view onednn_view_for(struct onednn *o, enum onednn_pool pool, const dnnl_memory_desc_t *md);
+
 /* A convolution by one algorithm, or NULL where the library has none. any: the primitive chooses the tensors'
  * layouts too. */
 dnnl_primitive_desc_t onednn_conv_try(struct onednn *o, const struct onednn_layer *l, enum onednn_pass pass,
@@ -225,6 +237,10 @@ dnnl_primitive_desc_t onednn_conv_choose(struct onednn *o, const struct onednn_l
                                          enum onednn_pass pass);
 /* Seconds that implementation takes, as measured now. */
 double onednn_conv_seconds(struct onednn *o, const struct onednn_layer *l, enum onednn_pass pass);
+
+/* onednn_product.c: the kernel gradient of a convolution as a product, or NULL where its own pass it is. */
+dnnl_primitive_desc_t onednn_product_try(struct onednn *o, const struct onednn_layer *l);
+bool onednn_product(struct onednn *o, const struct onednn_layer *l, const_dnnl_primitive_desc_t pd);
 
 dnnl_memory_desc_t onednn_tensor_md(const struct onednn *o, struct nn_shape s, int block);
 bool onednn_conv_forward(struct onednn *o, const struct onednn_layer *l, struct err *err);

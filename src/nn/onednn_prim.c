@@ -45,9 +45,7 @@ static const struct nn_slot *slot_of(const struct onednn *o, const struct nn_nod
 
 /* ---- steps ---- */
 
-/* Turns a primitive descriptor into the newest step's primitive, with scratch that lives for that step alone.
- */
-static bool step_primitive(struct onednn *o, const_dnnl_primitive_desc_t pd)
+bool onednn_step_primitive(struct onednn *o, const_dnnl_primitive_desc_t pd)
 {
     const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     size_t bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
@@ -57,27 +55,21 @@ static bool step_primitive(struct onednn *o, const_dnnl_primitive_desc_t pd)
            onednn_argument(o, DNNL_ARG_SCRATCHPAD, scratch, onednn_buffer(o, POOL_RUN, bytes, 0), NULL);
 }
 
-struct place { /* a memory: a view or a slot of the gradients */
-    const dnnl_memory_desc_t *md;
-    struct onednn_view view;
-    const struct nn_slot *slot;
-};
-
-static bool step_reorder(struct onednn *o, nn_id node, struct place from, struct place to)
+bool onednn_step_reorder(struct onednn *o, nn_id node, struct onednn_place from, struct onednn_place to)
 {
     dnnl_primitive_desc_t pd;
     if (dnnl_reorder_primitive_desc_create(&pd, from.md, o->engine, to.md, o->engine, o->attr) !=
         dnnl_success)
         return false;
     onednn_step(o, node, "reorder");
-    bool ok = step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_FROM, from.md, from.view, from.slot) &&
+    bool ok = onednn_step_primitive(o, pd) &&
+              onednn_argument(o, DNNL_ARG_FROM, from.md, from.view, from.slot) &&
               onednn_argument(o, DNNL_ARG_TO, to.md, to.view, to.slot);
     dnnl_primitive_desc_destroy(pd);
     return ok;
 }
 
-/* A new buffer for md. */
-static struct onednn_view view_for(struct onednn *o, enum onednn_pool pool, const dnnl_memory_desc_t *md)
+struct onednn_view onednn_view_for(struct onednn *o, enum onednn_pool pool, const dnnl_memory_desc_t *md)
 {
     return onednn_buffer(o, pool, dnnl_memory_desc_get_size(md), 0);
 }
@@ -88,8 +80,9 @@ static bool as_wanted(struct onednn *o, nn_id node, const dnnl_memory_desc_t *ha
 {
     if (dnnl_memory_desc_equal(have, want))
         return true;
-    struct onednn_view copy = view_for(o, POOL_RUN, want);
-    if (!step_reorder(o, node, (struct place){have, *v, NULL}, (struct place){want, copy, NULL}))
+    struct onednn_view copy = onednn_view_for(o, POOL_RUN, want);
+    if (!onednn_step_reorder(o, node, (struct onednn_place){have, *v, NULL},
+                             (struct onednn_place){want, copy, NULL}))
         return false;
     *v = copy;
     return true;
@@ -124,7 +117,7 @@ static bool kernel_view(struct onednn *o, const struct onednn_layer *l, const dn
     }
     dnnl_memory_desc_t flat = weights_md(&l->weights);
     dnnl_primitive_desc_t pd;
-    *v = view_for(o, POOL_KEEP, md);
+    *v = onednn_view_for(o, POOL_KEEP, md);
     struct onednn_fill *fill = onednn_fill(o, l->weights.slot, *v, l->norm);
     fill->part = l->weights;
     if (dnnl_reorder_primitive_desc_create(&pd, &flat, o->engine, md, o->engine, NULL) != dnnl_success)
@@ -235,21 +228,22 @@ static bool add_conv_forward(struct onednn *o, const struct onednn_layer *l, con
                        bias_md = plain_md(1, (int[1]){l->out.c});
     dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->out, l->block_out);
     bool direct_out = dnnl_memory_desc_equal(&have_out, dst);
-    struct onednn_view x = l->x, y = direct_out ? l->y : view_for(o, POOL_RUN, dst), w;
+    struct onednn_view x = l->x, y = direct_out ? l->y : onednn_view_for(o, POOL_RUN, dst), w;
     nn_id id = id_of(o, l->node);
     if (!as_wanted(o, id, &have_in, src, &x) || !kernel_view(o, l, wei, &w))
         return false;
     if (l->sum && !direct_out &&
-        !step_reorder(o, id, (struct place){&have_out, l->y, NULL}, (struct place){dst, y, NULL}))
+        !onednn_step_reorder(o, id, (struct onednn_place){&have_out, l->y, NULL},
+                             (struct onednn_place){dst, y, NULL}))
         return false;
     onednn_step(o, id, l->transposed ? "conv dx" : "conv");
-    return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, src, x, NULL) &&
+    return onednn_step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, src, x, NULL) &&
            onednn_argument(o, DNNL_ARG_WEIGHTS, wei, w, NULL) &&
            (!l->bias ||
             onednn_argument(o, DNNL_ARG_BIAS, &bias_md, o->param[l->bias - o->graph->slot], NULL)) &&
            onednn_argument(o, DNNL_ARG_DST, dst, y, NULL) &&
-           (direct_out ||
-            step_reorder(o, id, (struct place){dst, y, NULL}, (struct place){&have_out, l->y, NULL}));
+           (direct_out || onednn_step_reorder(o, id, (struct onednn_place){dst, y, NULL},
+                                              (struct onednn_place){&have_out, l->y, NULL}));
 }
 
 bool onednn_conv_forward(struct onednn *o, const struct onednn_layer *l, struct err *err)
@@ -268,10 +262,11 @@ static bool step_kernel_gradient(struct onednn *o, const struct onednn_layer *l,
     struct onednn_view part = ONEDNN_NO_VIEW;
     nn_id id = id_of(o, l->node);
     if (onednn_weights_whole(&l->weights))
-        return step_reorder(o, id, (struct place){md, dw, NULL},
-                            (struct place){&flat, ONEDNN_NO_VIEW, l->weights.slot});
-    part = view_for(o, POOL_RUN, &flat);
-    if (!step_reorder(o, id, (struct place){md, dw, NULL}, (struct place){&flat, part, NULL}))
+        return onednn_step_reorder(o, id, (struct onednn_place){md, dw, NULL},
+                                   (struct onednn_place){&flat, ONEDNN_NO_VIEW, l->weights.slot});
+    part = onednn_view_for(o, POOL_RUN, &flat);
+    if (!onednn_step_reorder(o, id, (struct onednn_place){md, dw, NULL},
+                             (struct onednn_place){&flat, part, NULL}))
         return false;
     struct onednn_step *s = onednn_step(o, id, "fold dw");
     s->kernel = onednn_weights_gradient;
@@ -288,109 +283,23 @@ static bool add_conv_weights(struct onednn *o, const struct onednn_layer *l, con
     dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in),
                        bias_md = plain_md(1, (int[1]){l->out.c});
     dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->out, l->block_out);
-    struct onednn_view x = l->x, dy = l->dy, w = view_for(o, POOL_RUN, wei);
+    struct onednn_view x = l->x, dy = l->dy, w = onednn_view_for(o, POOL_RUN, wei);
     nn_id id = id_of(o, l->node);
     if (!as_wanted(o, id, &have_in, src, &x) || !as_wanted(o, id, &have_out, dst, &dy))
         return false;
     onednn_step(o, id, "conv dw");
-    return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, src, x, NULL) &&
+    return onednn_step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, src, x, NULL) &&
            onednn_argument(o, DNNL_ARG_DIFF_DST, dst, dy, NULL) &&
            onednn_argument(o, DNNL_ARG_DIFF_WEIGHTS, wei, w, NULL) &&
            (!l->bias_gradient || onednn_argument(o, DNNL_ARG_DIFF_BIAS, &bias_md, ONEDNN_NO_VIEW, l->bias)) &&
            (!l->kernel_gradient || step_kernel_gradient(o, l, wei, w));
 }
 
-/* ---- in bf16 the kernel gradient of a 1 x 1 convolution is a product of matrices, dw = dy^T x ----
- *
- * with dy [pixels, filters] and x [pixels, channels]. The library multiplies several times faster than its
- * convolution's pass runs, but only matrices with their rows in one piece: so dy is turned over first, and x
- * copied where the convolution does not read every pixel. */
-
-struct product {
-    dnnl_dim_t pixels;                           /* of the whole batch */
-    dnnl_memory_desc_t dy, dy_turned, x, x_rows; /* [n, h, w, c] as they lie and as they are multiplied */
-    dnnl_memory_desc_t a, b, dw;                 /* the matrices */
-    bool x_copied;
-};
-
-static dnnl_memory_desc_t strided_md(int rank, const dnnl_dims_t dims, const dnnl_dims_t strides,
-                                     dnnl_data_type_t type)
-{
-    dnnl_memory_desc_t md;
-    dnnl_memory_desc_init_by_strides(&md, rank, dims, type, strides);
-    return md;
-}
-
-static struct product product_of(const struct onednn *o, const struct onednn_layer *l)
-{
-    dnnl_dim_t n = o->how.batch, h = l->out.h, w = l->out.w, filters = l->out.c, channels = l->in.c,
-               m = n * h * w, step = l->conv.stride, pixel = (dnnl_dim_t)l->x.pixel,
-               item = (dnnl_dim_t)l->x.item, row = pixel * l->in.w, pixel_dy = (dnnl_dim_t)l->dy.pixel;
-    dnnl_dims_t y = {n, h, w, filters}, x = {n, h, w, channels};
-    struct product p = {.pixels = m, .x_copied = step > 1 || item != row * l->in.h};
-    p.dy = strided_md(4, y, (dnnl_dims_t){(dnnl_dim_t)l->dy.item, w * pixel_dy, pixel_dy, 1}, dnnl_bf16);
-    p.dy_turned = strided_md(4, y, (dnnl_dims_t){h * w, w, 1, m}, dnnl_bf16);
-    p.x = strided_md(4, x, (dnnl_dims_t){item, step * row, step * pixel, 1}, dnnl_bf16);
-    p.x_rows = strided_md(4, x, (dnnl_dims_t){h * w * channels, w * channels, channels, 1}, dnnl_bf16);
-    p.a = strided_md(2, (dnnl_dims_t){filters, m}, (dnnl_dims_t){m, 1}, dnnl_bf16);
-    p.b =
-        strided_md(2, (dnnl_dims_t){m, channels}, (dnnl_dims_t){p.x_copied ? channels : pixel, 1}, dnnl_bf16);
-    p.dw = strided_md(2, (dnnl_dims_t){filters, channels}, (dnnl_dims_t){channels, 1}, dnnl_f32);
-    return p;
-}
-
-/* Whole strides only: the library takes no matrix whose rows would reach into the next image. */
-static bool is_product(const struct onednn *o, const struct onednn_layer *l)
-{
-    const struct nn_conv *c = &l->conv;
-    bool whole = l->in.h % c->stride == 0 && l->in.w % c->stride == 0;
-    return o->how.bf16 && onednn_is_bf16(o, l->block_in) && onednn_is_bf16(o, l->block_out) &&
-           c->kernel == 1 && c->pad == 0 && whole && onednn_weights_whole(&l->weights) &&
-           l->kernel_gradient && !l->bias_gradient;
-}
-
-/* NULL: the convolution's own pass it is. */
-static dnnl_primitive_desc_t product_try(struct onednn *o, const struct onednn_layer *l)
-{
-    const char *name = NULL;
-    dnnl_matmul_desc_t d;
-    dnnl_primitive_desc_t pd = NULL;
-    if (!is_product(o, l))
-        return NULL;
-    struct product p = product_of(o, l);
-    if (dnnl_matmul_desc_init(&d, &p.a, &p.b, NULL, &p.dw) != dnnl_success ||
-        dnnl_primitive_desc_create(&pd, &d, o->attr, o->engine, NULL) != dnnl_success)
-        return NULL;
-    if (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) == dnnl_success &&
-        !strstr(name, "ref"))
-        return pd;
-    dnnl_primitive_desc_destroy(pd);
-    return NULL;
-}
-
-static bool add_product(struct onednn *o, const struct onednn_layer *l, const_dnnl_primitive_desc_t pd)
-{
-    struct product p = product_of(o, l);
-    struct onednn_view turned = view_for(o, POOL_RUN, &p.dy_turned), x = l->x;
-    nn_id id = id_of(o, l->node);
-    if (!step_reorder(o, id, (struct place){&p.dy, l->dy, NULL}, (struct place){&p.dy_turned, turned, NULL}))
-        return false;
-    if (p.x_copied) {
-        x = view_for(o, POOL_RUN, &p.x_rows);
-        if (!step_reorder(o, id, (struct place){&p.x, l->x, NULL}, (struct place){&p.x_rows, x, NULL}))
-            return false;
-    }
-    onednn_step(o, id, "conv dw");
-    return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_SRC, &p.a, turned, NULL) &&
-           onednn_argument(o, DNNL_ARG_WEIGHTS, &p.b, x, NULL) &&
-           onednn_argument(o, DNNL_ARG_DST, &p.dw, ONEDNN_NO_VIEW, l->weights.slot);
-}
-
 bool onednn_conv_backward_weights(struct onednn *o, const struct onednn_layer *l, struct err *err)
 {
-    dnnl_primitive_desc_t product = product_try(o, l),
+    dnnl_primitive_desc_t product = onednn_product_try(o, l),
                           pd = product ? product : onednn_conv_choose(o, l, ONEDNN_BACKWARD_WEIGHTS);
-    bool ok = pd && (product ? add_product(o, l, pd) : add_conv_weights(o, l, pd));
+    bool ok = pd && (product ? onednn_product(o, l, pd) : add_conv_weights(o, l, pd));
     dnnl_primitive_desc_destroy(pd);
     return ok || conv_failed(l, err);
 }
@@ -403,16 +312,16 @@ static bool add_conv_data(struct onednn *o, const struct onednn_layer *l, const_
     dnnl_memory_desc_t have_in = onednn_tensor_md(o, l->in, l->block_in);
     dnnl_memory_desc_t have_out = onednn_tensor_md(o, l->out, l->block_out);
     bool direct_in = dnnl_memory_desc_equal(&have_in, src);
-    struct onednn_view dx = direct_in ? l->dx : view_for(o, POOL_RUN, src), dy = l->dy, w;
+    struct onednn_view dx = direct_in ? l->dx : onednn_view_for(o, POOL_RUN, src), dy = l->dy, w;
     nn_id id = id_of(o, l->node);
     if (!as_wanted(o, id, &have_out, dst, &dy) || !kernel_view(o, l, wei, &w))
         return false;
     onednn_step(o, id, l->transposed ? "conv" : "conv dx");
-    return step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_DIFF_DST, dst, dy, NULL) &&
+    return onednn_step_primitive(o, pd) && onednn_argument(o, DNNL_ARG_DIFF_DST, dst, dy, NULL) &&
            onednn_argument(o, DNNL_ARG_WEIGHTS, wei, w, NULL) &&
            onednn_argument(o, DNNL_ARG_DIFF_SRC, src, dx, NULL) &&
-           (direct_in ||
-            step_reorder(o, id, (struct place){src, dx, NULL}, (struct place){&have_in, l->dx, NULL}));
+           (direct_in || onednn_step_reorder(o, id, (struct onednn_place){src, dx, NULL},
+                                             (struct onednn_place){&have_in, l->dx, NULL}));
 }
 
 bool onednn_conv_backward_data(struct onednn *o, const struct onednn_layer *l, struct err *err)
@@ -446,7 +355,7 @@ static bool dense_step(struct onednn *o, const struct onednn_layer *l, const cha
     if (dnnl_primitive_desc_create(&pd, d, o->attr, o->engine, NULL) != dnnl_success)
         return false;
     onednn_step(o, id_of(o, l->node), what);
-    bool ok = step_primitive(o, pd);
+    bool ok = onednn_step_primitive(o, pd);
     dnnl_primitive_desc_destroy(pd);
     return ok;
 }
@@ -467,13 +376,14 @@ static dnnl_memory_desc_t dense_have(const struct onednn *o, dnnl_memory_desc_t 
 static struct onednn_view dense_target(struct onednn *o, const dnnl_memory_desc_t *md, int block,
                                        struct onednn_view v)
 {
-    return onednn_is_bf16(o, block) ? view_for(o, POOL_RUN, md) : v;
+    return onednn_is_bf16(o, block) ? onednn_view_for(o, POOL_RUN, md) : v;
 }
 
 /* A result to where it belongs, if it is not there. */
-static bool put_back(struct onednn *o, const struct onednn_layer *l, struct place from, struct place to)
+static bool put_back(struct onednn *o, const struct onednn_layer *l, struct onednn_place from,
+                     struct onednn_place to)
 {
-    return dnnl_memory_desc_equal(from.md, to.md) || step_reorder(o, id_of(o, l->node), from, to);
+    return dnnl_memory_desc_equal(from.md, to.md) || onednn_step_reorder(o, id_of(o, l->node), from, to);
 }
 
 bool onednn_dense_forward(struct onednn *o, const struct onednn_layer *l, struct err *err)
@@ -484,14 +394,15 @@ bool onednn_dense_forward(struct onednn *o, const struct onednn_layer *l, struct
     dnnl_inner_product_desc_t d;
     const struct onednn_view *param = &o->param[l->node->slot];
     struct onednn_view x = l->x, y = dense_target(o, &m.out, l->block_out, l->y);
-    bool ok = as_wanted(o, id_of(o, l->node), &have_in, &m.in, &x) &&
-              dnnl_inner_product_forward_desc_init(&d, dnnl_forward_training, &m.in, &m.kernel, &m.bias,
-                                                   &m.out) == dnnl_success &&
-              dense_step(o, l, "dense", &d) && onednn_argument(o, DNNL_ARG_SRC, &m.in, x, NULL) &&
-              onednn_argument(o, DNNL_ARG_WEIGHTS, &m.kernel, param[0], NULL) &&
-              onednn_argument(o, DNNL_ARG_BIAS, &m.bias, param[1], NULL) &&
-              onednn_argument(o, DNNL_ARG_DST, &m.out, y, NULL) &&
-              put_back(o, l, (struct place){&m.out, y, NULL}, (struct place){&have_out, l->y, NULL});
+    bool ok =
+        as_wanted(o, id_of(o, l->node), &have_in, &m.in, &x) &&
+        dnnl_inner_product_forward_desc_init(&d, dnnl_forward_training, &m.in, &m.kernel, &m.bias, &m.out) ==
+            dnnl_success &&
+        dense_step(o, l, "dense", &d) && onednn_argument(o, DNNL_ARG_SRC, &m.in, x, NULL) &&
+        onednn_argument(o, DNNL_ARG_WEIGHTS, &m.kernel, param[0], NULL) &&
+        onednn_argument(o, DNNL_ARG_BIAS, &m.bias, param[1], NULL) &&
+        onednn_argument(o, DNNL_ARG_DST, &m.out, y, NULL) &&
+        put_back(o, l, (struct onednn_place){&m.out, y, NULL}, (struct onednn_place){&have_out, l->y, NULL});
     return ok || dense_failed(l, err);
 }
 
@@ -505,7 +416,7 @@ bool onednn_dense_backward_weights(struct onednn *o, const struct onednn_layer *
     struct onednn_view unwanted = ONEDNN_NO_VIEW, x = l->x, dy = l->dy;
     nn_id id = id_of(o, l->node);
     if (!l->kernel_gradient)
-        unwanted = view_for(o, POOL_RUN, &m.kernel);
+        unwanted = onednn_view_for(o, POOL_RUN, &m.kernel);
     bool ok =
         as_wanted(o, id, &have_in, &m.in, &x) && as_wanted(o, id, &have_out, &m.out, &dy) &&
         dnnl_inner_product_backward_weights_desc_init(&d, &m.in, &m.kernel, l->bias_gradient ? &m.bias : NULL,
@@ -524,11 +435,12 @@ bool onednn_dense_backward_data(struct onednn *o, const struct onednn_layer *l, 
                        have_out = dense_have(o, m.out, l->block_out);
     dnnl_inner_product_desc_t d;
     struct onednn_view dy = l->dy, dx = dense_target(o, &m.in, l->block_in, l->dx);
-    bool ok = as_wanted(o, id_of(o, l->node), &have_out, &m.out, &dy) &&
-              dnnl_inner_product_backward_data_desc_init(&d, &m.in, &m.kernel, &m.out) == dnnl_success &&
-              dense_step(o, l, "dense dx", &d) && onednn_argument(o, DNNL_ARG_DIFF_DST, &m.out, dy, NULL) &&
-              onednn_argument(o, DNNL_ARG_WEIGHTS, &m.kernel, o->param[l->node->slot], NULL) &&
-              onednn_argument(o, DNNL_ARG_DIFF_SRC, &m.in, dx, NULL) &&
-              put_back(o, l, (struct place){&m.in, dx, NULL}, (struct place){&have_in, l->dx, NULL});
+    bool ok =
+        as_wanted(o, id_of(o, l->node), &have_out, &m.out, &dy) &&
+        dnnl_inner_product_backward_data_desc_init(&d, &m.in, &m.kernel, &m.out) == dnnl_success &&
+        dense_step(o, l, "dense dx", &d) && onednn_argument(o, DNNL_ARG_DIFF_DST, &m.out, dy, NULL) &&
+        onednn_argument(o, DNNL_ARG_WEIGHTS, &m.kernel, o->param[l->node->slot], NULL) &&
+        onednn_argument(o, DNNL_ARG_DIFF_SRC, &m.in, dx, NULL) &&
+        put_back(o, l, (struct onednn_place){&m.in, dx, NULL}, (struct onednn_place){&have_in, l->dx, NULL});
     return ok || dense_failed(l, err);
 }
