@@ -271,9 +271,7 @@ static void sum_backward(struct onednn_lowering *l, const struct onednn_unit *u,
     onednn_job_view(l->o, s, AT_Y, to.dx);
 }
 
-/* Where the gradient of u's output goes once it has passed the ReLU: in its place, where it may be written
- * to.
- */
+/* Where the gradient of u's output goes once it has passed the ReLU: in its place, if that may be written. */
 static struct onednn_view gated_gradient(struct onednn_lowering *l, const struct onednn_unit *u)
 {
     const struct onednn_tensor *out = &l->t[u->out];
