@@ -454,23 +454,17 @@ struct tour {
     bool backwards;
 };
 
-/* Items [first, end). */
-static void some_items(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int),
-                       const struct tour *t, int first, int end)
-{
-    for (int i = first; i < end; i++)
-        for (int stripe = t->stripe; stripe < t->end; stripe++)
-            f(j, stripe, t->backwards ? end - 1 - (i - first) : i);
-}
-
-/* Every thread takes the same items in every pass. */
+/* Every thread takes the same items in every pass; in a parallel region its thread takes all of them. */
 static void all_items(const struct onednn_job *j, void (*f)(const struct onednn_job *, int, int),
                       const struct tour *t)
 {
-#pragma omp parallel
+#pragma omp parallel if (!omp_in_parallel())
     {
         int64_t n = items(j), me = omp_get_thread_num(), all = omp_get_num_threads();
-        some_items(j, f, t, (int)(n * me / all), (int)(n * (me + 1) / all));
+        int first = (int)(n * me / all), end = (int)(n * (me + 1) / all);
+        for (int i = first; i < end; i++)
+            for (int stripe = t->stripe; stripe < t->end; stripe++)
+                f(j, stripe, t->backwards ? end - 1 - (i - first) : i);
     }
 }
 
@@ -486,19 +480,6 @@ static void run_stripes(const struct onednn_job *j, const struct onednn_run *r, 
         all_items(j, s->apply, &t);
 }
 
-/* By one thread alone, in a region of several. */
-static void run_stripe_alone(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s,
-                             int stripe)
-{
-    const struct tour t = {stripe, stripe + 1, false};
-    if (s->sum)
-        some_items(j, s->sum, &t, 0, items(j));
-    if (s->total)
-        s->total(j, r, stripe);
-    if (s->apply)
-        some_items(j, s->apply, &t, 0, items(j));
-}
-
 /* Stripe after stripe, so that the second pass finds the first one's data in the cache, small ones a thread
  * each; all of them together in bf16, where they lie in each other. */
 static void run_stages(const struct onednn_job *j, const struct onednn_run *r, const struct stages *s)
@@ -509,7 +490,7 @@ static void run_stages(const struct onednn_job *j, const struct onednn_run *r, c
     } else if (bytes <= SMALL && stripes(j) >= omp_get_max_threads()) {
 #pragma omp parallel for schedule(static)
         for (int stripe = 0; stripe < stripes(j); stripe++)
-            run_stripe_alone(j, r, s, stripe);
+            run_stripes(j, r, s, (struct tour){stripe, stripe + 1, false});
     } else {
         for (int stripe = 0; stripe < stripes(j); stripe++)
             run_stripes(j, r, s, (struct tour){stripe, stripe + 1, false});
