@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/opt_input.h"
 #include "cli/opt_train.h"
+#include "model/weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,8 @@ static error_t parse_classify(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option CLASSIFY_OPTIONS[] = {
-    {"depth", KEY_DEPTH, "50|101|152", 0, "layers of the ResNet (default 50, or as the run in --init)", 0},
+    {"depth", KEY_DEPTH, "50|101|152", 0, "layers of the ResNet (default 50, or as the weights in --init)",
+     0},
     {"narrow-pool", KEY_NARROW_POOL, NULL, 0,
      "no border of zeros before the first pooling, as Keras had it until August 2018 (55 x 55 places instead "
      "of 56 x 56)",
@@ -146,23 +148,36 @@ static bool inherit_from(struct arguments *a, const struct run *from, struct err
     return from->task == RUN_PRETRAIN || inherit_input(a, from, err);
 }
 
-/* A classifier is as deep as it was told, or as the run is that it goes on with. */
-static void resolve_network(const struct arguments *a, const struct run *going_on, struct train_job *job)
+/* The ResNet whose weights these are: a run's or a file's; NULL where they are of none. */
+static const struct model *find_resnet(const char *weights)
 {
     struct run from = RUN_INIT;
+    struct model_weights file = MODEL_WEIGHTS_INIT;
     struct err ignored = ERR_INIT;
+    const struct model *m = NULL;
 
+    if (file_is_folder(weights))
+        m = run_read(&from, weights, &ignored) ? from.model : NULL;
+    else
+        m = model_weights_read(&file, weights, NULL, &ignored) ? file.told.model : NULL;
+    run_release(&from);
+    model_weights_release(&file);
+    return m && m->classes ? m : NULL;
+}
+
+/* A classifier is as deep as it was told, or as the weights are that it begins with. */
+static void resolve_network(const struct arguments *a, const struct run *going_on, struct train_job *job)
+{
     job->model = model_find("unet");
     if (job->task != RUN_CLASSIFY)
         return;
     job->narrow_pool = a->narrow_pool;
     job->prep.values = PREP_CAFFE;
     job->model = a->model ? a->model : going_on ? going_on->model : NULL;
-    if (!job->model && a->init && file_is_folder(a->init) && run_read(&from, a->init, &ignored))
-        job->model = from.model;
+    if (!job->model && a->init)
+        job->model = find_resnet(a->init);
     if (!job->model)
         job->model = &model_resnet50;
-    run_release(&from);
 }
 
 static bool resolve_input(struct arguments *a, const struct run *going_on, struct err *err)

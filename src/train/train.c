@@ -44,7 +44,9 @@ struct trainer {
     struct journal journal;
     struct validation validation;
     enum train_best best;
-    double majority;          /* the share of validation crops that one answer for all would get right */
+    double majority;  /* the share of validation crops that one answer for all would get right */
+    size_t slopeless; /* batches of this epoch from which there was nothing to learn */
+    bool warned_slopeless;
     struct progress progress; /* over all steps still to do */
     size_t steps_done;
 };
@@ -381,6 +383,27 @@ static void show_step(struct trainer *t, size_t step, double loss)
     progress_step(&t->progress, ++t->steps_done, note);
 }
 
+static bool has_slope(const float *output_grad, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (output_grad[i] != 0)
+            return true;
+    return false;
+}
+
+/* Cross-entropy is flat where the probabilities are clipped: such an epoch changes nothing, nor will the
+ * next. */
+static void warn_slopeless(struct trainer *t)
+{
+    if (t->slopeless < t->steps || t->warned_slopeless)
+        return;
+    log_warn(
+        "epoch %d taught nothing: every probability is within 1e-7 of 0 or 1, where the loss is flat; begin "
+        "again with a smaller --learning-rate",
+        t->state.epochs_done + 1);
+    t->warned_slopeless = true;
+}
+
 static double take_step(struct trainer *t, size_t step, const struct feed_batch *b, double *agreement)
 {
     const int accumulate = t->job->options.accumulate;
@@ -398,6 +421,7 @@ static double take_step(struct trainer *t, size_t step, const struct feed_batch 
     const float *output;
     double loss = learner_step(&l, b, &output);
 
+    t->slopeless += !has_slope(t->output_grad, b->n * l.truth);
     *agreement = t->source.classes ? metrics_accuracy(b->truth, output, b->n * l.truth, t->source.classes)
                                    : loss_soft_dice(b->truth, output, b->n * l.truth);
     return loss;
@@ -425,6 +449,7 @@ static bool learn_epoch(struct trainer *t, struct train_metrics *m, struct err *
     double loss = 0, agreement;
     size_t step = 0;
 
+    t->slopeless = 0;
     rng_permutation(&rng, t->order, t->source.n_train);
     feed_start(t->feed, &pass);
     while (isfinite(loss) && !stop_requested() && feed_next(t->feed, &b)) {
@@ -438,6 +463,7 @@ static bool learn_epoch(struct trainer *t, struct train_metrics *m, struct err *
         return not_a_number(t, "the loss", err);
     if (stop_requested())
         return cancelled(err);
+    warn_slopeless(t);
     m->loss /= (double)t->steps;
     m->agreement /= (double)t->steps;
     return true;

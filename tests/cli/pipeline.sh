@@ -96,6 +96,22 @@ equal "classifier: the normal images are counted" "$("$TOOL" json classifier/run
     "$(column data/manifest.csv label | grep -c normal)"
 check "classifier: the features are kept" [ -s classifier/features.safetensors ]
 equal "classifier: scores are probabilities" "$(column classifier/cases.csv score | awk '$1 < 0 || $1 > 1')" ""
+check "a head that learns is not said to be stuck" eval '! grep -q "taught nothing" err'
+# Random features are large: at such a rate every probability ends at 0 or 1, and there the loss is flat.
+must train classify data stuck --depth 101 --init none --recipe published --size $SIZE --epochs 5 --batch 4 --validation 0.5 \
+    --learning-rate 1000
+equal "a head that no longer learns is said so once" "$(grep -c "taught nothing: every probability .* smaller --learning-rate" err)" 1
+# The weights tell how deep their network is, in a run and in a file.
+for weights in stuck stuck/best.safetensors; do
+    must train classify data deep --init $weights --size $SIZE --epochs 1 --batch 4 --validation 0.5
+    equal "as deep as $weights" "$("$TOOL" json deep/run.json model)" resnet101
+    rm -r deep
+done
+run train classify data deep --depth 50 --init stuck/best.safetensors --size $SIZE --epochs 1
+equal "another depth: exit code" "$code" 1
+holds "another depth" err "stuck/best.safetensors: weights of ResNet-101, not of ResNet-50"
+check "another depth: no run" [ ! -e deep ]
+rm -r stuck
 
 equal "split.csv" "$(head -1 segment/split.csv)" id,patient,part
 check "the black box keeps the split" cmp segment/split.csv black-box/split.csv
