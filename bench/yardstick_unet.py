@@ -2,10 +2,12 @@
 """The yardstick for what the networks learn: the same U-Net, images, split and recipe in plain PyTorch (Debian:
 python3-torch, python3-pil).
 
-    bench/yardstick_unet.py DATA RUN [--epochs 11] [--black-box 6] [--size 224] [--bf16] [--seed 1] [--threads 2]
+    bench/yardstick_unet.py DATA RUN [--init WEIGHTS] [--epochs 11] [--black-box 6] [--size 224] [--bf16] [--keras-adam] [--seed 1] [--threads 2]
+    bench/yardstick_unet.py --write-init WEIGHTS [--seed 1]
 
 DATA is a data set folder of Clearmass, RUN a run of `clearmass train segment` on it, whose split.csv is taken. Random
-(Glorot) weights, flips and shifts of a tenth, batches of 16, Adam .001, soft Dice over the batch, the statistics of the
+(Glorot) weights, or those of a file that both begin with (safetensors, as Clearmass has them; the second line writes
+random ones for `clearmass train segment --init WEIGHTS` and stops), flips and shifts of a tenth, batches of 16, Adam .001, soft Dice over the batch, the statistics of the
 batch norms computed again over training images before every validation; then the black box from the best epoch, with
 black truths wherever the label is not malignant. Prints a line an epoch: mean and median Dice at .5 over the images with
 a lesion (of malignant ones for the black box), at the network's own size, and the AUC of malignant by the sum of
@@ -13,6 +15,7 @@ the mask."""
 import argparse
 import copy
 import csv
+import json
 import os
 import time
 
@@ -105,9 +108,31 @@ def auc(score, positive):
     return (a > b).mean() + (a == b).mean() / 2
 
 
-def stage(name, model, epochs, learn, judge, rng, bf16):
+class KerasAdam(torch.optim.Optimizer):
+    """Adam with epsilon where Keras has it: beside the root of the second moment as it is, not as corrected for its start.
+    In the first steps that is up to 30 times as large an epsilon as PyTorch's, and so smaller steps."""
+
+    def __init__(self, values, lr):
+        super().__init__(values, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                s = self.state[p]
+                if not s:
+                    s.update(t=0, m=torch.zeros_like(p), v=torch.zeros_like(p))
+                s["t"] += 1
+                s["m"].mul_(.9).add_(p.grad, alpha=.1)
+                s["v"].mul_(.999).addcmul_(p.grad, p.grad, value=.001)
+                rate = group["lr"] * (1 - .999 ** s["t"]) ** .5 / (1 - .9 ** s["t"])
+                p.addcdiv_(s["m"], s["v"].sqrt().add_(1e-7), value=-rate)
+
+
+def stage(name, model, epochs, learn, judge, rng, o):
     """Trains and returns the weights of the best epoch, by Dice for masks and by AUC for the black box."""
-    optimiser = torch.optim.Adam(model.parameters(), lr=.001, eps=1e-7)
+    values, bf16 = model.parameters(), o.bf16
+    optimiser = KerasAdam(values, .001) if o.keras_adam else torch.optim.Adam(values, .001, eps=1e-7)
     x, t, _ = judge
     best, kept = -1, None
     for k in range(epochs):
@@ -124,28 +149,81 @@ def stage(name, model, epochs, learn, judge, rng, bf16):
     return kept
 
 
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("data")
-    p.add_argument("run")
-    for name, default in [("epochs", 11), ("black-box", 6), ("size", 224), ("seed", 1), ("threads", 2)]:
-        p.add_argument(f"--{name}", type=int, default=default)
-    p.add_argument("--bf16", action="store_true")
-    o = p.parse_args()
-    torch.set_num_threads(o.threads)
-    torch.manual_seed(o.seed)
-    rng = np.random.default_rng(o.seed)
-    learn, judge = part(o.data, o.run, "train", o.size), part(o.data, o.run, "validation", o.size)
-    print(f"{len(learn[0])} train, {len(judge[0])} validate", flush=True)
-    model = UNet().to(memory_format=torch.channels_last)
+def tensors(model):
+    """The network's tensors by the names Clearmass and Keras know them by."""
+    out = {"mask/kernel": model.mask.weight, "mask/bias": model.mask.bias}
+    for prefix, blocks in [("", model.down), ("up_", model.up)]:
+        for k, block in enumerate(blocks):
+            for i in range(2):
+                name, conv, norm = f"{prefix}conv_{224 >> k}_{i + 1}", block[3 * i], block[3 * i + 1]
+                out |= {f"{name}/kernel": conv.weight, f"{name}/bias": conv.bias, f"{name}_bn/gamma": norm.weight,
+                        f"{name}_bn/beta": norm.bias, f"{name}_bn/moving_mean": norm.running_mean,
+                        f"{name}_bn/moving_variance": norm.running_var}
+    return out
+
+
+def write_weights(model, path):
+    """safetensors: the header's length in 8 bytes, the header in JSON, the numbers."""
+    header, numbers = {}, b""
+    for name, v in tensors(model).items():
+        one = v.detach().contiguous().numpy().astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(v.shape), "data_offsets": [len(numbers), len(numbers) + len(one)]}
+        numbers += one
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(len(text).to_bytes(8, "little") + text + numbers)
+
+
+@torch.no_grad()
+def read_weights(model, path):
+    with open(path, "rb") as f:
+        header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
+        numbers = f.read()
+    for name, v in tensors(model).items():
+        assert header[name]["dtype"] == "F32" and header[name]["shape"] == list(v.shape), f"{path}: {name}"
+        one = np.frombuffer(numbers[slice(*header[name]["data_offsets"])], "<f4").copy()
+        v.copy_(torch.from_numpy(one).reshape(v.shape))
+
+
+def random_unet():
+    model = UNet()
     for m in model.modules():
         if isinstance(m, nn.Conv2d):
             nn.init.xavier_uniform_(m.weight)
             nn.init.zeros_(m.bias)
-    model.load_state_dict(stage("segment", model, o.epochs, learn, judge, rng, o.bf16))
+    return model
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("data", nargs="?")
+    p.add_argument("run", nargs="?")
+    p.add_argument("--init", metavar="WEIGHTS")
+    p.add_argument("--write-init", metavar="WEIGHTS")
+    for name, default in [("epochs", 11), ("black-box", 6), ("size", 224), ("seed", 1), ("threads", 2)]:
+        p.add_argument(f"--{name}", type=int, default=default)
+    for name in ("bf16", "keras-adam"):
+        p.add_argument(f"--{name}", action="store_true")
+    o = p.parse_args()
+    torch.set_num_threads(o.threads)
+    torch.manual_seed(o.seed)
+    model = random_unet()
+    if o.write_init:
+        write_weights(model, o.write_init)
+        return
+    if not o.run:
+        p.error("DATA and RUN are wanted")
+    if o.init:
+        read_weights(model, o.init)
+    model = model.to(memory_format=torch.channels_last)
+    rng = np.random.default_rng(o.seed)
+    learn, judge = part(o.data, o.run, "train", o.size), part(o.data, o.run, "validation", o.size)
+    print(f"{len(learn[0])} train, {len(judge[0])} validate", flush=True)
+    model.load_state_dict(stage("segment", model, o.epochs, learn, judge, rng, o))
     for part_ in (learn, judge):
         part_[1][~part_[2]] = 0
-    stage("black-box", model, o.black_box, learn, judge, rng, o.bf16)
+    stage("black-box", model, o.black_box, learn, judge, rng, o)
 
 
 main()
