@@ -13,6 +13,7 @@ static inline float *corner_values(const struct nn_graph *g)
 {
     static const char *const PASS[] = {"res2a_branch1", "res3a_branch1", "res4a_branch1", "res5a_branch1"};
     const float norm = sqrtf(1.001f); /* undoes a batch norm's division by sqrt(1 + epsilon) */
+    const float below = 1e-3f;        /* how far black lies below 0, so that no rounding lifts it above */
     float *v = mem_new(g->n_values, sizeof *v);
     char name[64];
 
@@ -20,8 +21,9 @@ static inline float *corner_values(const struct nn_graph *g)
         if (g->slot[i].role == NN_GAMMA || g->slot[i].role == NN_VARIANCE)
             for (size_t k = 0; k < g->slot[i].count; k++)
                 v[g->slot[i].offset + k] = 1;
-    *slot_at(g, v, "conv1/kernel", 3 * 7 + 3) = norm / 255;
-    *slot_at(g, v, "conv1/bias", 0) = 103.939f * norm / 255; /* undoes the mean of the first channel */
+    *slot_at(g, v, "conv1/kernel", 3 * 7 + 3) = (norm + below) / 255;
+    /* undoes the mean of the first channel */
+    *slot_at(g, v, "conv1/bias", 0) = 103.939f * (norm + below) / 255 - below;
     for (int i = 0; i < 4; i++) {
         snprintf(name, sizeof name, "%s/kernel", PASS[i]);
         *slot_at(g, v, name, 0) = norm;
