@@ -2,13 +2,15 @@
 """The yardstick for what the networks learn: the same U-Net, images, split and recipe in plain PyTorch (Debian:
 python3-torch, python3-pil).
 
-    bench/yardstick_unet.py DATA RUN [--init WEIGHTS] [--epochs 11] [--black-box 6] [--size 224] [--bf16] [--keras-adam] [--seed 1] [--threads 2]
+    bench/yardstick_unet.py DATA RUN [--init WEIGHTS] [--epochs 11] [--black-box 6] [--size 224] [--bf16] [--keras-adam]
+                            [--seed 1] [--threads 2]
     bench/yardstick_unet.py --write-init WEIGHTS [--seed 1]
 
 DATA is a data set folder of Clearmass, RUN a run of `clearmass train segment` on it, whose split.csv is taken. Random
 (Glorot) weights, or those of a file that both begin with (safetensors, as Clearmass has them; the second line writes
-random ones for `clearmass train segment --init WEIGHTS` and stops), flips and shifts of a tenth, batches of 16, Adam .001, soft Dice over the batch, the statistics of the
-batch norms computed again over training images before every validation; then the black box from the best epoch, with
+random ones for `clearmass train segment --init WEIGHTS` and stops), flips and shifts of a tenth, batches of 16, Adam
+.001, soft Dice over the batch, the statistics of the batch norms computed again over training images before every
+validation; then the black box from the best epoch, with
 black truths wherever the label is not malignant. Prints a line an epoch: mean and median Dice at .5 over the images with
 a lesion (of malignant ones for the black box), at the network's own size, and the AUC of malignant by the sum of
 the mask."""

@@ -152,16 +152,15 @@ static bool inherit_from(struct arguments *a, const struct run *from, struct err
 static const struct model *find_resnet(const char *weights)
 {
     struct run from = RUN_INIT;
-    struct model_weights file = MODEL_WEIGHTS_INIT;
+    struct model_told told;
     struct err ignored = ERR_INIT;
     const struct model *m = NULL;
 
     if (file_is_folder(weights))
         m = run_read(&from, weights, &ignored) ? from.model : NULL;
     else
-        m = model_weights_read(&file, weights, NULL, &ignored) ? file.told.model : NULL;
+        m = model_weights_told(&told, weights, &ignored) ? told.model : NULL;
     run_release(&from);
-    model_weights_release(&file);
     return m && m->classes ? m : NULL;
 }
 

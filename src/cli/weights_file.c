@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "io/safetensors.h"
 #include "model/checkpoint.h"
 
 #include <stdio.h>
@@ -28,16 +27,10 @@ void weights_print_network(const struct model_told *t)
 
 bool weights_read_file(struct weights *out, const char *path, struct err *err)
 {
-    struct safetensors s = SAFETENSORS_INIT;
     struct weights w = WEIGHTS_INIT;
 
-    if (!safetensors_open(&s, path, err))
+    if (!checkpoint_read_told(&w.told, path, err))
         return false;
-    bool ok = s.metadata ? model_read_told(&w.told, s.metadata, err)
-                         : err_set(err, ERR_INPUT, "it has no metadata that names a network");
-    safetensors_close(&s);
-    if (!ok)
-        return err_at(err, "%s", path);
     model_build(w.told.model, &w.graph, w.told.input, &w.told.options);
     w.values = mem_new(w.graph.n_values, sizeof *w.values);
     if (!checkpoint_read(path, &w.graph, w.values, NULL, 0, &w.meta, err)) {

@@ -133,6 +133,18 @@ static bool nothing_unknown(const struct safetensors *s, const struct nn_graph *
     return true;
 }
 
+bool checkpoint_read_told(struct model_told *out, const char *path, struct err *err)
+{
+    struct safetensors s = SAFETENSORS_INIT;
+
+    if (!safetensors_open(&s, path, err))
+        return false;
+    bool ok = s.metadata ? model_read_told(out, s.metadata, err)
+                         : err_set(err, ERR_INPUT, "it has no metadata that names a network");
+    safetensors_close(&s);
+    return ok || err_at(err, "%s", path);
+}
+
 bool checkpoint_read(const char *path, const struct nn_graph *g, float *values,
                      const struct checkpoint_extra *extra, int n_extra, json_t **meta, struct err *err)
 {

@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
-#include "nn/graph.h"
+#include "model/model.h"
 
 /* Extra arrays saved beside the weights, each laid out like the weights and named PREFIX/SLOT (trainable
  * slots only). */
@@ -24,5 +24,8 @@ bool checkpoint_write(const char *path, const struct nn_graph *g, const float *v
  * are untouched. */
 bool checkpoint_read(const char *path, const struct nn_graph *g, float *values,
                      const struct checkpoint_extra *extra, int n_extra, json_t **meta, struct err *err);
+/* Which network the file's metadata names; its numbers stay unread. Fails, with the path, where it names
+ * none. */
+bool checkpoint_read_told(struct model_told *out, const char *path, struct err *err);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "io/safetensors.h"
 #include "model/checkpoint.h"
 #include "model/keras.h"
 
@@ -35,36 +34,41 @@ static bool read_keras(struct model_weights *w, const char *path, const struct m
     return ok;
 }
 
-static bool read_told(struct model_told *told, const char *path, const struct model *wanted, struct err *err)
+static bool is_keras(const char *path)
 {
-    struct safetensors s = SAFETENSORS_INIT;
-
-    if (!safetensors_open(&s, path, err))
-        return false;
-    bool ok = s.metadata ? model_read_told(told, s.metadata, err)
-                         : err_set(err, ERR_INPUT, "it has no metadata that names a network");
-    safetensors_close(&s);
-    if (ok && wanted && told->model != wanted)
-        ok = err_set(err, ERR_INPUT, "weights of %s, not of %s", told->model->title, wanted->title);
-    return ok || err_at(err, "%s", path);
+    return file_has_ext(path, "h5") || file_has_ext(path, "hdf5");
 }
 
 static bool read_own(struct model_weights *w, const char *path, const struct model *wanted, struct err *err)
 {
-    if (!read_told(&w->told, path, wanted, err))
+    if (!checkpoint_read_told(&w->told, path, err))
         return false;
+    if (wanted && w->told.model != wanted)
+        return err_set(err, ERR_INPUT, "%s: weights of %s, not of %s", path, w->told.model->title,
+                       wanted->title);
     model_build(w->told.model, &w->graph, w->told.input, &w->told.options);
     w->values = mem_new(w->graph.n_values, sizeof *w->values);
     return checkpoint_read(path, &w->graph, w->values, NULL, 0, NULL, err);
+}
+
+bool model_weights_told(struct model_told *out, const char *path, struct err *err)
+{
+    struct model_weights w = MODEL_WEIGHTS_INIT;
+
+    if (!is_keras(path))
+        return checkpoint_read_told(out, path, err);
+    bool ok = read_keras(&w, path, NULL, err);
+    *out = w.told;
+    model_weights_release(&w);
+    return ok;
 }
 
 bool model_weights_read(struct model_weights *out, const char *path, const struct model *wanted,
                         struct err *err)
 {
     struct model_weights w = MODEL_WEIGHTS_INIT;
-    bool keras = file_has_ext(path, "h5") || file_has_ext(path, "hdf5");
 
-    if (!(keras ? read_keras : read_own)(&w, path, wanted, err)) {
+    if (!(is_keras(path) ? read_keras : read_own)(&w, path, wanted, err)) {
         model_weights_release(&w);
         return false;
     }

@@ -20,6 +20,8 @@ struct model_weights {
  * one. */
 bool model_weights_read(struct model_weights *out, const char *path, const struct model *wanted,
                         struct err *err);
+/* Only which network that is: of safetensors the metadata alone is read. */
+bool model_weights_told(struct model_told *out, const char *path, struct err *err);
 void model_weights_release(struct model_weights *w);
 
 /* Copies every slot of g that w has too, by name; those of one name must have one shape. Returns the number

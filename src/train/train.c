@@ -44,9 +44,8 @@ struct trainer {
     struct journal journal;
     struct validation validation;
     enum train_best best;
-    double majority;  /* the share of validation crops that one answer for all would get right */
-    size_t slopeless; /* batches of this epoch from which there was nothing to learn */
-    bool warned_slopeless;
+    double majority;          /* the share of validation crops that one answer for all would get right */
+    bool warned_flat;         /* warn_flat */
     struct progress progress; /* over all steps still to do */
     size_t steps_done;
 };
@@ -393,15 +392,15 @@ static bool has_slope(const float *output_grad, size_t n)
 
 /* Cross-entropy is flat where the probabilities are clipped: such an epoch changes nothing, nor will the
  * next. */
-static void warn_slopeless(struct trainer *t)
+static void warn_flat(struct trainer *t)
 {
-    if (t->slopeless < t->steps || t->warned_slopeless)
+    if (t->warned_flat)
         return;
     log_warn(
         "epoch %d taught nothing: every probability is within 1e-7 of 0 or 1, where the loss is flat; begin "
         "again with a smaller --learning-rate",
         t->state.epochs_done + 1);
-    t->warned_slopeless = true;
+    t->warned_flat = true;
 }
 
 static double take_step(struct trainer *t, size_t step, const struct feed_batch *b, double *agreement)
@@ -421,7 +420,6 @@ static double take_step(struct trainer *t, size_t step, const struct feed_batch 
     const float *output;
     double loss = learner_step(&l, b, &output);
 
-    t->slopeless += !has_slope(t->output_grad, b->n * l.truth);
     *agreement = t->source.classes ? metrics_accuracy(b->truth, output, b->n * l.truth, t->source.classes)
                                    : loss_soft_dice(b->truth, output, b->n * l.truth);
     return loss;
@@ -448,12 +446,13 @@ static bool learn_epoch(struct trainer *t, struct train_metrics *m, struct err *
     struct feed_batch b;
     double loss = 0, agreement;
     size_t step = 0;
+    bool flat = true;
 
-    t->slopeless = 0;
     rng_permutation(&rng, t->order, t->source.n_train);
     feed_start(t->feed, &pass);
     while (isfinite(loss) && !stop_requested() && feed_next(t->feed, &b)) {
         loss = take_step(t, step, &b, &agreement);
+        flat = flat && !has_slope(t->output_grad, b.n * source_truth_size(&t->source));
         m->loss += loss;
         m->agreement += agreement;
         show_step(t, ++step, loss);
@@ -463,7 +462,8 @@ static bool learn_epoch(struct trainer *t, struct train_metrics *m, struct err *
         return not_a_number(t, "the loss", err);
     if (stop_requested())
         return cancelled(err);
-    warn_slopeless(t);
+    if (flat)
+        warn_flat(t);
     m->loss /= (double)t->steps;
     m->agreement /= (double)t->steps;
     return true;
